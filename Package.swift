@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Targets stand in layers; an import goes only downwards. `LayerTests` reads the imports against the same table.
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies + [arguments, logging], swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "millrace",
+    products: [
+        .library(name: "AWSClient", targets: ["AWSClient"]),
+        .library(name: "Consumer", targets: ["Consumer"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // 0
+        library("StreamModel"),
+        library("AWSProtocol", [crypto, "CChecksums"]),
+        library("DiskIO"),
+        .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
+        .target(name: "CChecksums"),
+        // 1
+        library("KinesisTypes", ["AWSProtocol", "StreamModel"]),
+        library("FirehoseTypes", ["AWSProtocol", "StreamModel"]),
+        library("DynamoDBTypes", ["AWSProtocol"]),
+        library("RecordBatch", ["CChecksums"]),
+        library("ShardLog"),  // with its in-memory engine
+        library("StateStore"),  // with its in-memory engine
+        // 2
+        library("EmbeddedLog", ["ShardLog", "RecordBatch", "CChecksums", "DiskIO", logging]),
+        library("EmbeddedState", ["StateStore", grdb]),
+        library("LeaseTable", ["DynamoDBTypes", "StateStore", "AWSProtocol"]),
+        library(
+            "AWSClient",
+            ["AWSProtocol", "DynamoDBTypes", "CChecksums", httpClient, nio, nioHTTP1, nioSSL, logging]
+        ),
+        library("FileTail", ["DiskIO", "CChecksums"]),
+        library("JournalTail", ["CSystemd"]),
+        library("SinkFiles", ["DiskIO"]),
+        // 3
+        library(
+            "Collector",
+            [
+                "StreamModel", "AWSProtocol", "KinesisTypes", "RecordBatch", "ShardLog", "StateStore", "CChecksums",
+                crypto, logging,
+            ]
+        ),
+        library(
+            "Delivery",
+            [
+                "Collector", "SinkFiles", "FirehoseTypes", "StateStore", "ShardLog", "StreamModel", "AWSProtocol",
+                "RecordBatch", logging,
+            ]
+        ),
+        library(
+            "Agent",
+            ["AWSClient", "AWSProtocol", "FileTail", "JournalTail", "StreamModel", "CChecksums", grdb, crypto, logging]
+        ),
+        library(
+            "Consumer",
+            ["AWSClient", "AWSProtocol", "KinesisTypes", "DynamoDBTypes", "SinkFiles", "StreamModel", logging]
+        ),
+        // 4
+        library(
+            "CollectorServer",
+            ["Collector", "Delivery", "LeaseTable", "AWSProtocol", crypto, nio, nioPosix, nioHTTP1, nioSSL, logging]
+        ),
+        // 5
+        program(
+            "millrace-collector",
+            [
+                "CollectorServer", "Collector", "Delivery", "LeaseTable", "EmbeddedLog", "EmbeddedState", "AWSProtocol",
+                lifecycle, unixSignals,
+            ]
+        ),
+        program("millrace-agent", ["Agent", "AWSClient", "CSystemd", lifecycle, unixSignals]),
+        program("millrace-worker", ["Consumer", "AWSClient", lifecycle, unixSignals]),
+        program("millrace", ["AWSClient", "AWSProtocol"]),
+        // tests
+        tests("AWSProtocolTests", ["AWSProtocol"]),
+        tests("StreamModelTests", ["StreamModel"]),
+        tests("RecordBatchTests", ["RecordBatch", "CChecksums"]),
+        tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch"]),
+        tests("StateStoreTests", ["StateStore", "EmbeddedState"]),
+        tests("LeaseTableTests", ["LeaseTable", "StateStore", "DynamoDBTypes", "AWSProtocol"]),
+        tests("FileTailTests", ["FileTail"]),
+        tests("JournalTailTests", ["JournalTail"]),
+        tests("SinkFilesTests", ["SinkFiles"]),
+        tests("AgentTests", ["Agent"]),
+        tests("ConsumerTests", ["Consumer"]),
+        tests(
+            "CollectorTests",
+            ["Collector", "AWSProtocol", "StreamModel", "StateStore", "ShardLog", "KinesisTypes", "RecordBatch"]
+        ),
+        tests(
+            "DeliveryTests",
+            ["Delivery", "Collector", "StateStore", "ShardLog", "RecordBatch", "SinkFiles", "AWSProtocol"]
+        ),
+        tests("LayerTests", []),
+    ],
+    swiftLanguageModes: [.v6]
+)

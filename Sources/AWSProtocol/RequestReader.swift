@@ -1,0 +1,192 @@
+/// A constraint's regular expression as AWS prints it, with a predicate that decides it.
+public struct Pattern: Sendable {
+    /// As the message quotes it.
+    public var text: String
+    /// Whether a whole string matches.
+    public var matches: @Sendable (String) -> Bool
+
+    /// A named predicate.
+    public init(_ text: String, matches: @escaping @Sendable (String) -> Bool) {
+        self.text = text
+        self.matches = matches
+    }
+
+    /// `[a-zA-Z0-9_.-]+`: names of streams, shards, consumers and delivery streams.
+    public static let name = Pattern("[a-zA-Z0-9_.-]+") { text in
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
+                    || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "-")
+            }
+    }
+
+    /// `0|([1-9]\d{0,n})`: decimal numbers of at most n + 1 digits.
+    public static func decimal(moreDigits: Int) -> Pattern {
+        Pattern("0|([1-9]\\d{0,\(moreDigits)})") { text in
+            let digits = text.utf8
+            return !digits.isEmpty && digits.count <= moreDigits + 1 && digits.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+                && (digits.count == 1 || digits.first != 0x30)
+        }
+    }
+}
+
+/// Reads one request's members: a wrong type throws `SerializationException` at once, a broken constraint is noted, and
+/// `finish` throws all that was noted as one `ValidationException`, as AWS does.
+public struct RequestReader: Sendable {
+    private let value: JSONValue
+    private let prefix: String
+    private var violations: [String] = []
+
+    /// Parses a body; anything but an object is a `SerializationException`.
+    public init(body: [UInt8]) throws(AWSError) {
+        do {
+            value = try JSONValue(parsing: body)
+        } catch {
+            throw .serialization("The request body is not valid JSON: \(error)")
+        }
+        guard case .object = value else {
+            throw .serialization("Start of structure or map is expected, found \(value.kind).")
+        }
+        prefix = ""
+    }
+
+    /// Reads a nested structure, its violations named with `path`.
+    private init(value: JSONValue, prefix: String) {
+        self.value = value
+        self.prefix = prefix
+    }
+
+    /// The tree below a member, as it stands.
+    public func raw(_ name: String) -> JSONValue? { value[name] }
+
+    /// A string member within its constraints; nil when absent, or broken.
+    public mutating func string(
+        _ name: String,
+        length: ClosedRange<Int>? = nil,
+        pattern: Pattern? = nil,
+        values: [String]? = nil,
+        required: Bool = false
+    ) throws(AWSError) -> String? {
+        guard let member = value[name] else { return missing(name, required) }
+        guard let text = member.string else { throw .serialization(Self.conversion(member, to: "an String")) }
+        let before = violations.count
+        if let length {
+            let count = text.utf16.count
+            if count > length.upperBound {
+                note(text, name, "Member must have length less than or equal to \(length.upperBound)")
+            }
+            if count < length.lowerBound {
+                note(text, name, "Member must have length greater than or equal to \(length.lowerBound)")
+            }
+        }
+        if let pattern, !pattern.matches(text) {
+            note(text, name, "Member must satisfy regular expression pattern: \(pattern.text)")
+        }
+        if let values, !values.contains(text) {
+            note(text, name, "Member must satisfy enum value set: [\(values.joined(separator: ", "))]")
+        }
+        return violations.count == before ? text : nil
+    }
+
+    /// A whole number within its constraints; nil when absent, or broken.
+    public mutating func integer(
+        _ name: String,
+        in range: ClosedRange<Int>? = nil,
+        required: Bool = false
+    ) throws(AWSError) -> Int? {
+        guard let member = value[name] else { return missing(name, required) }
+        guard let number = member.real else { throw .serialization(Self.conversion(member, to: "an Integer")) }
+        let integer = Int(max(-2_147_483_648, min(2_147_483_647, number)))
+        if let range {
+            if integer > range.upperBound {
+                note("\(integer)", name, "Member must have value less than or equal to \(range.upperBound)")
+                return nil
+            }
+            if integer < range.lowerBound {
+                note("\(integer)", name, "Member must have value greater than or equal to \(range.lowerBound)")
+                return nil
+            }
+        }
+        return integer
+    }
+
+    /// A boolean; nil when absent.
+    public mutating func bool(_ name: String) throws(AWSError) -> Bool? {
+        guard let member = value[name] else { return nil }
+        guard let truth = member.bool else { throw .serialization(Self.conversion(member, to: "an Boolean")) }
+        return truth
+    }
+
+    /// A timestamp in milliseconds since 1970, sent as seconds with a fraction; nil when absent.
+    public mutating func timestamp(_ name: String) throws(AWSError) -> Int64? {
+        guard let member = value[name] else { return nil }
+        guard let seconds = member.real, abs(seconds) < 1e15 else {
+            throw .serialization(Self.conversion(member, to: "milliseconds since epoch"))
+        }
+        return Int64((seconds * 1000).rounded())
+    }
+
+    /// A nested structure, read by `body`; nil when absent.
+    public mutating func structure<Result>(
+        _ name: String,
+        required: Bool = false,
+        _ body: (inout RequestReader) throws(AWSError) -> Result
+    ) throws(AWSError) -> Result? {
+        guard let member = value[name] else { return missing(name, required) }
+        guard case .object = member else { throw .serialization("Expected null") }
+        var nested = RequestReader(value: member, prefix: prefix + Self.lowerFirst(name) + ".")
+        let result = try body(&nested)
+        violations += nested.violations
+        return result
+    }
+
+    /// A map from strings to strings; nil when absent.
+    public mutating func map(_ name: String) throws(AWSError) -> [(String, String)]? {
+        guard let member = value[name] else { return nil }
+        guard let members = member.members else { throw .serialization("Expected map or null") }
+        var pairs: [(String, String)] = []
+        for member in members {
+            guard let text = member.value.string else {
+                throw .serialization(Self.conversion(member.value, to: "an String"))
+            }
+            pairs.append((member.name, text))
+        }
+        return pairs
+    }
+
+    /// Notes a violation that only the caller can see. `shown` is the value as AWS prints it, nil for null.
+    public mutating func note(_ shown: String?, _ name: String, _ constraint: String) {
+        let value = shown.map { "'\($0)'" } ?? "null"
+        violations.append(
+            "Value \(value) at '\(prefix)\(Self.lowerFirst(name))' failed to satisfy constraint: \(constraint)"
+        )
+    }
+
+    /// Throws what was noted, at most ten violations.
+    public func finish() throws(AWSError) {
+        if violations.isEmpty { return }
+        let listed = violations.prefix(10)
+        let noun = listed.count == 1 ? "error" : "errors"
+        throw .validation("\(listed.count) validation \(noun) detected: " + listed.joined(separator: "; "))
+    }
+
+    private mutating func missing<T>(_ name: String, _ required: Bool) -> T? {
+        if required { note(nil, name, "Member must not be null") }
+        return nil
+    }
+
+    private static func lowerFirst(_ name: String) -> String {
+        (name.first.map { String($0).lowercased() } ?? "") + name.dropFirst()
+    }
+
+    private static func conversion(_ value: JSONValue, to type: String) -> String {
+        switch value {
+        case .bool: "class java.lang.Boolean can not be converted to \(type)"
+        case .number: "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to \(type)"
+        case .string: "class java.lang.String can not be converted to \(type)"
+        case .array: "Start of list found where not expected"
+        case .object: "Start of structure or map found where not expected."
+        case .null: "Unexpected null"
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import AWSProtocol
+import RecordBatch
+import ShardLog
+import StateStore
+import StreamModel
+
+/// Opening shards for writing: what their logs and snapshots say.
+extension Collector {
+    /// Bytes between two snapshots of a shard's producers: what opening a shard reads at most.
+    static let snapshotInterval = 32 * 1024 * 1024
+
+    /// Opens a shard that a put needs; one task at a time per stream.
+    func open(_ writer: ShardWriter, of stream: Stream) async throws(AWSError) {
+        try await stream.control.withLock { () async throws(AWSError) in
+            do {
+                try await prepare(writer)
+            } catch let error as ShardLogError {
+                // Sealed under us by a reshard that is not finished: the next round waits for it.
+                if error == .closed { return }
+                throw failure(error, writer.ref)
+            } catch let error as StateStoreError {
+                throw failure(error)
+            } catch {
+                throw .internalFailure
+            }
+        }
+    }
+
+    /// Makes a writer its shard's owner. Does nothing for one that is.
+    func prepare(_ writer: ShardWriter) async throws {
+        guard writer.isUnopened else { return }
+        let appender = try await log.openAppender(writer.ref, expecting: nil)
+        let (nextOffset, lastArrival) = try await end(of: writer.ref)
+        let producers = try await producers(of: writer.ref)
+        writer.opened(appender, nextOffset: nextOffset, lastArrival: lastArrival, producers: producers.table)
+    }
+
+    /// The next record offset and the last arrival.
+    private func end(of ref: ShardRef) async throws -> (nextOffset: Int64, lastArrival: Int64) {
+        guard let last = try await log.bounds(ref).last else { return (0, 0) }
+        let slab = try await log.read(ref, from: last, maxBytes: 1)
+        return try slab.bytes.withUnsafeBytes { bytes in
+            guard let frame = slab.frames.first else { return (0, 0) }
+            let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+            return (view.baseOffset + Int64(view.lastOffsetDelta) + 1, view.arrivalMilliseconds)
+        }
+    }
+
+    /// The snapshot, and what was appended since.
+    func producers(of ref: ShardRef) async throws -> (table: ProducerTable, position: Position) {
+        let row = try await state.get(StateKey("producers", ref.description))
+        let snapshot = row.flatMap { ProducerTable.restore($0.value) }
+        var table = snapshot?.table ?? ProducerTable()
+        var position = Position(rawValue: snapshot?.position ?? 0)
+        while true {
+            let slab = try await log.read(ref, from: position, maxBytes: 4 * 1024 * 1024)
+            try slab.bytes.withUnsafeBytes { bytes in
+                for frame in slab.frames {
+                    let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                    for range in view.producers {
+                        table.note(range.producer, last: range.last, seen: view.arrivalMilliseconds)
+                    }
+                }
+            }
+            if slab.frames.isEmpty { return (table, position) }
+            position = slab.next
+        }
+    }
+}

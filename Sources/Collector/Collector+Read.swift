@@ -1,0 +1,278 @@
+import AWSProtocol
+import CChecksums
+import KinesisTypes
+import RecordBatch
+import ShardLog
+import StreamModel
+
+/// GetShardIterator and GetRecords.
+extension Collector {
+    /// Bytes of data and keys one GetRecords answers at most: 10 MiB.
+    static let pageLimit = 10 * 1024 * 1024
+
+    func getShardIterator(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
+        let asked = try GetShardIteratorRequest(body: request.body)
+        let stream = try stream(asked.stream, request.region)
+        let record = stream.record
+        guard let id = ShardID(lenient: asked.shardID), let shard = record.shards[id] else {
+            throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, record.key.name)
+        }
+        let ref = stream.ref(id)
+        var position: Position
+        var index = 0
+        do {
+            switch asked.kind {
+            case .trimHorizon: position = try await log.bounds(ref).first
+            case .latest: position = try await log.bounds(ref).tail
+            case .atTimestamp:
+                let time = asked.timestamp ?? 0
+                let current = now()
+                guard time <= current else {
+                    throw AWSError.invalidArgument(
+                        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+                            + "timestampInMillis: \(time), currentTimestampInMillis: \(current)"
+                    )
+                }
+                position = try await log.position(ref, arrivedAtOrAfter: time)
+            case .atSequenceNumber, .afterSequenceNumber:
+                let number = try sequenceNumber(asked.startingSequenceNumber ?? "", shard, record)
+                position = Position(rawValue: number.position)
+                index = number.index
+                // The shard's StartingSequenceNumber names no record: behind it stands the first one.
+                if asked.kind == .afterSequenceNumber, number.counter > 0 { index += 1 }
+                if number.counter >= 0x7FFF_FFFF_FFFF_FFFF { (position, index) = (try await log.bounds(ref).tail, 0) }
+            }
+        } catch let error as ShardLogError {
+            if error == .notFound { throw missingShard(id.description, record.key.name) }
+            throw failure(error, ref)
+        } catch let error as AWSError {
+            throw error
+        } catch {
+            throw .internalFailure
+        }
+        let token = ShardIteratorToken(
+            key: stream.key,
+            uid: stream.uid,
+            shard: id.index,
+            position: position,
+            index: index,
+            issued: now()
+        )
+        return jsonBytes { json in
+            json.name("ShardIterator")
+            json.string(token.encoded(secret: iteratorSecret))
+        }
+    }
+
+    private func sequenceNumber(
+        _ text: String,
+        _ shard: Shard,
+        _ record: StreamRecord
+    ) throws(AWSError) -> SequenceNumber {
+        let name = record.key.name
+        guard let number = SequenceNumber(decimal: text) else {
+            throw .invalidArgument(
+                "StartingSequenceNumber \(text) used in GetShardIterator on shard \(shard.id) in stream \(name) under "
+                    + "account \(configuration.account) is invalid."
+            )
+        }
+        guard number.shard == shard.id.index else {
+            throw .invalidArgument(
+                "Invalid StartingSequenceNumber. It encodes \(ShardID(number.shard)), while it was used in a call to a "
+                    + "shard with \(shard.id)"
+            )
+        }
+        guard number.created == shard.created else {
+            throw .invalidArgument(
+                "StartingSequenceNumber \(text) used in GetShardIterator on shard \(shard.id) in stream \(name) under "
+                    + "account \(configuration.account) is invalid because it did not come from this stream."
+            )
+        }
+        return number
+    }
+
+    private func missingShard(_ shard: String, _ stream: String) -> AWSError {
+        .notFound("Shard \(shard) in stream \(stream) under account \(configuration.account) does not exist")
+    }
+
+    func getRecords(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
+        let asked = try GetRecordsRequest(body: request.body)
+        let token = try ShardIteratorToken(asked.shardIterator, secret: iteratorSecret)
+        let current = now()
+        guard current - token.issued <= ShardIteratorToken.lifetimeMilliseconds else {
+            throw AWSError(
+                "ExpiredIteratorException",
+                "Iterator expired. The iterator was created at time \(UTCText.java(token.issued)) while right now it is "
+                    + "\(UTCText.java(current)) which is further in the future than the tolerated delay of "
+                    + "\(ShardIteratorToken.lifetimeMilliseconds) milliseconds."
+            )
+        }
+        let id = ShardID(token.shard)
+        guard token.key.region == request.region, let stream = streams.withLock({ $0[token.key] }),
+            stream.uid == token.uid, let shard = stream.record.shards[id]
+        else { throw missingShard(id.description, token.key.name) }
+        if let arn = asked.streamARN, StreamReference.streamName(inARN: arn) != token.key.name {
+            throw .invalidArgument("StreamARN \(arn) is not the stream of the shard iterator.")
+        }
+        let slab: FrameSlab
+        do {
+            // Small pages read little: a frame in the log is whole, however few of its records are asked for.
+            let bytes = min(Self.pageLimit, max(64 * 1024, asked.limit * 2048))
+            slab = try await log.read(stream.ref(id), from: token.position, maxBytes: bytes)
+        } catch {
+            if error == .notFound { throw missingShard(id.description, token.key.name) }
+            throw failure(error, stream.ref(id))
+        }
+        let page = try page(slab, token, shard, limit: asked.limit)
+        meters.add(stream.key) { counts in
+            counts.recordsRead += page.count
+            counts.bytesRead += page.userBytes
+        }
+        let isDone = page.isComplete && slab.isAtEnd
+        // Behind the tip only when something is left unread: a slab is cut at its size, or the page at its limit.
+        let isAtTip = page.isComplete && (slab.frames.isEmpty || isDone)
+        let behind = isAtTip ? 0 : try await behind(page, slab, stream.ref(id), current)
+        let record = stream.record
+        return jsonBytes(reserving: page.json.count + 1024) { json in
+            json.name("Records")
+            json.raw { $0 += page.json }
+            if isDone {
+                json.name("ChildShards")
+                json.array { json in
+                    for child in record.shards.children(of: id) { Self.write(child: child, to: &json) }
+                }
+            } else {
+                var next = token
+                next.position = page.next
+                next.index = page.nextIndex
+                next.issued = current
+                json.name("NextShardIterator")
+                json.string(next.encoded(secret: iteratorSecret))
+            }
+            json.name("MillisBehindLatest")
+            json.integer(behind)
+        }
+    }
+
+    /// Milliseconds between now and the last record answered, 0 at the shard's tip.
+    private func behind(_ page: Page, _ slab: FrameSlab, _ ref: ShardRef, _ current: Int64) async throws(AWSError)
+        -> Int64
+    {
+        do {
+            if page.isComplete, slab.next >= (try await log.bounds(ref).tail) { return 0 }
+        } catch {
+            throw failure(error, ref)
+        }
+        return max(0, current - (page.lastArrival ?? current))
+    }
+
+    private static func write(child: Shard, to json: inout JSONWriter) {
+        json.object { json in
+            json.name("ShardId")
+            json.string(child.id.description)
+            json.name("ParentShards")
+            json.array { json in for parent in child.parents { json.string(parent.description) } }
+            write(child.range, to: &json)
+        }
+    }
+
+    private struct Page {
+        var json: [UInt8]
+        var count = 0
+        var userBytes = 0
+        var next: Position
+        var nextIndex = 0
+        var lastArrival: Int64?
+        /// Everything in the slab was answered.
+        var isComplete = true
+    }
+
+    /// Writes the records of whole frames as JSON, straight from the log's bytes.
+    private func page(
+        _ slab: FrameSlab,
+        _ token: ShardIteratorToken,
+        _ shard: Shard,
+        limit: Int
+    ) throws(AWSError) -> Page {
+        var page = Page(json: [], next: slab.next)
+        page.json.reserveCapacity(slab.bytes.count / 3 * 4 + slab.bytes.count / 8 + 256)
+        page.json.append(UInt8(ascii: "["))
+        do {
+            try slab.bytes.withUnsafeBytes { bytes in
+                for frame in slab.frames {
+                    let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                    let first = frame.position == token.position ? token.index : 0
+                    let arrival = view.arrivalMilliseconds
+                    page.lastArrival = arrival
+                    var stopped: Int?
+                    try view.forEachRecord(from: first) { index, key, value in
+                        let size = key.count + value.count
+                        if page.count == limit || (page.userBytes + size > Self.pageLimit && page.count > 0) {
+                            stopped = index
+                            return false
+                        }
+                        let number = SequenceNumber(
+                            created: shard.created,
+                            position: frame.position.rawValue,
+                            index: index,
+                            time: UInt64(arrival / 1000),
+                            shard: shard.id.index
+                        )
+                        Self.append(number, arrival, key, value, isFirst: page.count == 0, to: &page.json)
+                        page.count += 1
+                        page.userBytes += size
+                        return true
+                    }
+                    if let stopped {
+                        page.next = frame.position
+                        page.nextIndex = stopped
+                        page.isComplete = false
+                        return
+                    }
+                }
+            }
+        } catch {
+            logger.error(
+                "a stored frame can't be read",
+                metadata: ["shard": "\(shard.id)", "stream": "\(token.key.name)", "error": "\(error)"]
+            )
+            throw .internalFailure
+        }
+        page.json.append(UInt8(ascii: "]"))
+        return page
+    }
+
+    private static func append(
+        _ number: SequenceNumber,
+        _ arrival: Int64,
+        _ key: UnsafeRawBufferPointer,
+        _ value: UnsafeRawBufferPointer,
+        isFirst: Bool,
+        to json: inout [UInt8]
+    ) {
+        json.append(contentsOf: (isFirst ? "{\"SequenceNumber\":\"" : ",{\"SequenceNumber\":\"").utf8)
+        number.appendDecimal(to: &json)
+        json.append(contentsOf: "\",\"ApproximateArrivalTimestamp\":".utf8)
+        let fraction = arrival % 1000
+        json.append(contentsOf: String(arrival / 1000).utf8)
+        json += [
+            UInt8(ascii: "."), 0x30 + UInt8(fraction / 100), 0x30 + UInt8(fraction / 10 % 10),
+            0x30 + UInt8(fraction % 10),
+        ]
+        json.append(contentsOf: ",\"PartitionKey\":".utf8)
+        JSONWriter.appendQuoted(key.assumingMemoryBound(to: UInt8.self), to: &json)
+        json.append(contentsOf: ",\"Data\":\"".utf8)
+        Base64.append(value.assumingMemoryBound(to: UInt8.self), to: &json)
+        json.append(contentsOf: "\"}".utf8)
+    }
+}
+
+extension Base64 {
+    static func append(_ value: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: encodedCount(value.count)))
+        bytes.withUnsafeMutableBufferPointer { target in
+            _ = millrace_base64_encode(value.baseAddress, value.count, target.baseAddress! + start)
+        }
+    }
+}

@@ -1,0 +1,318 @@
+import AWSProtocol
+import KinesisTypes
+import ShardLog
+import StateStore
+import StreamModel
+
+/// The catalog: streams come, are described, and go.
+extension Collector {
+    func loadCatalog() async throws {
+        var after: String?
+        while true {
+            let rows = try await state.scan("streams", prefix: "", after: after, limit: 500)
+            for row in rows {
+                guard let record = StreamRecord(decoding: row.value) else {
+                    throw StateStoreError.corrupt("the catalog row \(row.key) can't be read")
+                }
+                try await resume(record, revision: row.revision)
+            }
+            guard let last = rows.last else { return }
+            after = last.key.name
+        }
+    }
+
+    /// Brings a stream back as its row says, finishing what was under way.
+    private func resume(_ record: StreamRecord, revision: Revision) async throws {
+        let stream = Stream(record, revision: revision, routes: writers(record))
+        switch record.status {
+        case .deleting:
+            try await remove(stream)
+        case .creating:
+            try await finishCreating(stream)
+            streams.withLock { $0[record.key] = stream }
+        case .updating, .active:
+            if record.reshard != nil { try await finishReshard(stream) }
+            streams.withLock { $0[record.key] = stream }
+        }
+    }
+
+    func writers(_ record: StreamRecord) -> Routes {
+        Routes(
+            record.shards.open.map { shard in
+                ShardWriter(ref: ShardRef(stream: record.uid, index: shard.id.index), shard: shard, now: now)
+            }
+        )
+    }
+
+    func createStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
+        let asked = try CreateStreamRequest(body: request.body)
+        let count = asked.mode == .onDemand ? 4 : asked.shardCount
+        guard let count else {
+            throw .validation("ShardCount must be provided for a stream in PROVISIONED mode.")
+        }
+        guard count <= 10_000 else {
+            throw .limitExceeded("A stream has at most 10000 shards. Requested: \(count).")
+        }
+        _ = try await create(
+            StreamKey(region: request.region, name: asked.streamName),
+            shards: count,
+            mode: asked.mode,
+            maxRecordBytes: asked.maxRecordSizeInKiB * 1024,
+            isHidden: false
+        )
+        return []
+    }
+
+    /// Makes a stream; it is ACTIVE when this returns.
+    func create(
+        _ key: StreamKey,
+        shards: Int,
+        mode: StreamMode,
+        maxRecordBytes: Int,
+        isHidden: Bool
+    ) async throws(AWSError) -> Stream {
+        try await catalog.withLock { () async throws(AWSError) in
+            let exists = streams.withLock { $0[key] != nil }
+            if exists {
+                throw .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
+            }
+            let time = now()
+            let record = StreamRecord(
+                key: key,
+                uid: Self.newUID(time),
+                status: .creating,
+                mode: mode,
+                created: time,
+                retentionHours: 24,
+                maxRecordBytes: maxRecordBytes,
+                isHidden: isHidden,
+                shards: ShardMap(count: shards, created: UInt64(time / 1000)),
+                reshard: nil
+            )
+            do {
+                let revision = try await state.put(StateKey("streams", key.row), record.encoded(), if: .absent)
+                let stream = Stream(record, revision: revision, routes: writers(record))
+                try await finishCreating(stream)
+                streams.withLock { $0[key] = stream }
+                return stream
+            } catch let error as StateStoreError {
+                throw failure(error)
+            } catch let error as ShardLogError {
+                throw failure(error, ShardRef(stream: record.uid, index: 0))
+            } catch {
+                throw .internalFailure
+            }
+        }
+    }
+
+    private func finishCreating(_ stream: Stream) async throws {
+        var record = stream.record
+        for shard in record.shards.shards { try await log.create(stream.ref(shard.id)) }
+        record.status = .active
+        try await write(record, stream)
+    }
+
+    /// Writes the row over the one this process wrote last.
+    func write(_ record: StreamRecord, _ stream: Stream, routes: Routes? = nil) async throws(StateStoreError) {
+        let revision = try await state.put(
+            StateKey("streams", record.key.row),
+            record.encoded(),
+            if: .revision(stream.current.revision)
+        )
+        stream.update(record, revision: revision, routes: routes)
+    }
+
+    func deleteStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
+        let asked = try DeleteStreamRequest(body: request.body)
+        try await delete(try stream(asked.stream, request.region))
+        return []
+    }
+
+    func delete(_ stream: Stream) async throws(AWSError) {
+        try await catalog.withLock { () async throws(AWSError) in
+            try await stream.control.withLock { () async throws(AWSError) in
+                guard streams.withLock({ $0[stream.key]?.uid == stream.uid }) else { throw notFound(stream.key.name) }
+                do {
+                    var record = stream.record
+                    record.status = .deleting
+                    try await write(record, stream)
+                    streams.withLock { $0[stream.key] = nil }
+                    meters.forget(stream.key)
+                    try await remove(stream)
+                } catch let error as StateStoreError {
+                    throw failure(error)
+                } catch let error as ShardLogError {
+                    throw failure(error, stream.ref(ShardID(0)))
+                } catch {
+                    throw .internalFailure
+                }
+            }
+        }
+    }
+
+    /// Everything of a stream in DELETING goes; its row last.
+    private func remove(_ stream: Stream) async throws {
+        let record = stream.record
+        for shard in record.shards.shards + (record.reshard?.result.shards ?? []) {
+            let ref = stream.ref(shard.id)
+            try await log.delete(ref)
+            try await state.delete(StateKey("producers", ref.description), if: .none)
+        }
+        try await state.delete(StateKey("streams", record.key.row), if: .none)
+    }
+
+    func describeStream(_ request: APIRequest) throws(AWSError) -> [UInt8] {
+        let asked = try DescribeStreamRequest(body: request.body)
+        let record = try stream(asked.stream, request.region).record
+        var shards = record.shards.shards[...]
+        if let start = asked.exclusiveStartShardID {
+            guard let id = ShardID(lenient: start) else { throw unknownShard(start, record.key.name) }
+            shards = shards.drop { $0.id <= id }
+        }
+        let page = shards.prefix(min(asked.limit, 100))
+        return jsonBytes(reserving: 1024 + page.count * 320) { json in
+            json.name("StreamDescription")
+            json.object { json in
+                describe(record, to: &json)
+                json.name("Shards")
+                json.array { json in for shard in page { Self.write(shard, to: &json) } }
+                json.name("HasMoreShards")
+                json.bool(page.count < shards.count)
+            }
+        }
+    }
+
+    func describeStreamSummary(_ request: APIRequest) throws(AWSError) -> [UInt8] {
+        let asked = try DescribeStreamSummaryRequest(body: request.body)
+        let record = try stream(asked.stream, request.region).record
+        return jsonBytes { json in
+            json.name("StreamDescriptionSummary")
+            json.object { json in
+                describe(record, to: &json)
+                json.name("OpenShardCount")
+                json.integer(record.shards.open.count)
+                json.name("ConsumerCount")
+                json.integer(0)
+                json.name("MaxRecordSizeInKiB")
+                json.integer(record.maxRecordBytes / 1024)
+            }
+        }
+    }
+
+    private func describe(_ record: StreamRecord, to json: inout JSONWriter) {
+        json.name("StreamName")
+        json.string(record.key.name)
+        json.name("StreamARN")
+        json.string(record.arn(account: configuration.account))
+        json.name("StreamStatus")
+        json.string(record.status.rawValue)
+        json.name("StreamModeDetails")
+        json.object { json in
+            json.name("StreamMode")
+            json.string(record.mode.rawValue)
+        }
+        json.name("RetentionPeriodHours")
+        json.integer(record.retentionHours)
+        json.name("StreamCreationTimestamp")
+        json.timestamp(milliseconds: record.created)
+        json.name("EnhancedMonitoring")
+        json.array { json in
+            json.object { json in
+                json.name("ShardLevelMetrics")
+                json.array { _ in }
+            }
+        }
+        json.name("EncryptionType")
+        json.string("NONE")
+    }
+
+    static func write(_ shard: Shard, to json: inout JSONWriter) {
+        json.object { json in
+            json.name("ShardId")
+            json.string(shard.id.description)
+            if let parent = shard.parent {
+                json.name("ParentShardId")
+                json.string(parent.description)
+            }
+            if let parent = shard.adjacentParent {
+                json.name("AdjacentParentShardId")
+                json.string(parent.description)
+            }
+            write(shard.range, to: &json)
+            json.name("SequenceNumberRange")
+            json.object { json in
+                json.name("StartingSequenceNumber")
+                json.string(shard.startingSequenceNumber.description)
+                if let end = shard.endingSequenceNumber {
+                    json.name("EndingSequenceNumber")
+                    json.string(end.description)
+                }
+            }
+        }
+    }
+
+    static func write(_ range: HashRange, to json: inout JSONWriter) {
+        json.name("HashKeyRange")
+        json.object { json in
+            json.name("StartingHashKey")
+            json.string(range.start.description)
+            json.name("EndingHashKey")
+            json.string(range.end.description)
+        }
+    }
+
+    func listStreams(_ request: APIRequest) throws(AWSError) -> [UInt8] {
+        let asked = try ListStreamsRequest(body: request.body)
+        var start = asked.exclusiveStartStreamName
+        if let token = asked.nextToken {
+            guard let bytes = Base64.decode(token), let name = String(validating: bytes, as: UTF8.self) else {
+                throw .invalidArgument("Invalid NextToken.")
+            }
+            start = name
+        }
+        let records = streams.withLock { streams in streams.values.map(\.record) }
+            .filter { $0.key.region == request.region && !$0.isHidden && start ?? "" < $0.key.name }
+            .sorted { $0.key.name < $1.key.name }
+        let page = records.prefix(asked.limit)
+        let hasMore = page.count < records.count
+        return jsonBytes(reserving: 256 + page.count * 300) { json in
+            json.name("StreamNames")
+            json.array { json in for record in page { json.string(record.key.name) } }
+            json.name("HasMoreStreams")
+            json.bool(hasMore)
+            if hasMore, let last = page.last {
+                json.name("NextToken")
+                json.string(Base64.encode(Array(last.key.name.utf8)))
+            }
+            json.name("StreamSummaries")
+            json.array { json in
+                for record in page {
+                    json.object { json in
+                        json.name("StreamName")
+                        json.string(record.key.name)
+                        json.name("StreamARN")
+                        json.string(record.arn(account: configuration.account))
+                        json.name("StreamStatus")
+                        json.string(record.status.rawValue)
+                        json.name("StreamModeDetails")
+                        json.object { json in
+                            json.name("StreamMode")
+                            json.string(record.mode.rawValue)
+                        }
+                        json.name("StreamCreationTimestamp")
+                        json.timestamp(milliseconds: record.created)
+                    }
+                }
+            }
+        }
+    }
+
+    func unknownShard(_ shard: String, _ stream: String) -> AWSError {
+        .notFound("Could not find shard \(shard) in stream \(stream) under account \(configuration.account).")
+    }
+
+    /// Lower-case base 36 of the time, and 64 random bits.
+    static func newUID(_ time: Int64) -> String {
+        String(time, radix: 36) + "-" + String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+}

@@ -1,0 +1,83 @@
+import Logging
+import ShardLog
+import StateStore
+import StreamModel
+
+/// What goes on without being asked: retention, producers' snapshots, shards that have expired.
+extension Collector {
+    /// Runs until cancelled.
+    public func run() async {
+        while !Task.isCancelled {
+            for stream in streams.withLock({ Array($0.values) }) {
+                do {
+                    try await keepUp(stream)
+                } catch {
+                    logger.error(
+                        "upkeep failed; it is tried again",
+                        metadata: ["stream": "\(stream.key.row)", "error": "\(error)"]
+                    )
+                }
+            }
+            try? await Task.sleep(for: .seconds(5))
+        }
+    }
+
+    private func keepUp(_ stream: Stream) async throws {
+        let record = stream.record
+        let horizon = now() - Int64(record.retentionHours) * 3_600_000
+        for shard in record.shards.shards {
+            try await log.trim(stream.ref(shard.id), arrivedBefore: horizon)
+        }
+        for writer in stream.routes.writers {
+            writer.forgetProducers(silentSince: min(horizon, now() - 7 * 86_400_000))
+            if let snapshot = writer.takeSnapshot(every: Self.snapshotInterval) {
+                try await state.put(StateKey("producers", writer.ref.description), snapshot, if: .none)
+            }
+        }
+        try await dropExpired(stream, horizon)
+    }
+
+    /// Closed shards go when their last record has left retention; the parents of a merge go together.
+    private func dropExpired(_ stream: Stream, _ horizon: Int64) async throws {
+        let shards = stream.record.shards.shards
+        guard shards.contains(where: { !$0.isOpen }) else { return }
+        var expired: Set<ShardID> = []
+        for shard in shards where !shard.isOpen {
+            guard let closed = shard.closed, Int64(closed) * 1000 < horizon else { continue }
+            if try await log.bounds(stream.ref(shard.id)).last == nil { expired.insert(shard.id) }
+        }
+        let partners = shards.filter { $0.parents.count == 2 }.map(\.parents)
+        for pair in partners where !pair.allSatisfy({ expired.contains($0) || stream.record.shards[$0] == nil }) {
+            expired.subtract(pair)
+        }
+        if expired.isEmpty { return }
+        let gone = expired
+        try await stream.control.withLock { () async throws in
+            var record = stream.record
+            guard record.status == .active else { return }
+            for id in gone { record.shards.remove(id) }
+            try await write(record, stream)
+            for id in gone {
+                try await log.delete(stream.ref(id))
+                try await state.delete(StateKey("producers", stream.ref(id).description), if: .none)
+            }
+        }
+    }
+
+    /// Writes what would otherwise be read back from the log at the next start.
+    public func saveSnapshots() async {
+        for stream in streams.withLock({ Array($0.values) }) {
+            for writer in stream.routes.writers {
+                guard let snapshot = writer.takeSnapshot(every: 1) else { continue }
+                do {
+                    try await state.put(StateKey("producers", writer.ref.description), snapshot, if: .none)
+                } catch {
+                    logger.warning(
+                        "a snapshot was not written; the log is read instead",
+                        metadata: ["error": "\(error)"]
+                    )
+                }
+            }
+        }
+    }
+}

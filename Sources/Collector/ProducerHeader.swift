@@ -1,0 +1,35 @@
+import AWSProtocol
+
+/// `x-millrace-producer`: which producer numbered which records of a request, so that a repeated record is dropped.
+///
+///     <producer, 16 hex digits>:<first sequence>+<count>[;<producer>:<first>+<count>...]
+///
+/// The stretches cover the request's records in order; within one, sequences are consecutive.
+struct ProducerHeader: Sendable, Equatable {
+    struct Stretch: Sendable, Equatable {
+        var producer: UInt64
+        var first: Int64
+        var count: Int
+    }
+
+    private(set) var stretches: [Stretch] = []
+    /// Records in all stretches.
+    private(set) var count = 0
+
+    /// Throws `InvalidArgumentException` for anything malformed.
+    init(_ text: String) throws(AWSError) {
+        for part in text.split(separator: ";", omittingEmptySubsequences: false) {
+            guard let colon = part.firstIndex(of: ":"), let plus = part.lastIndex(of: "+"), colon < plus,
+                let producer = UInt64(part[..<colon], radix: 16),
+                let first = Int64(part[part.index(after: colon)..<plus]), first >= 0,
+                let count = Int(part[part.index(after: plus)...]), count > 0, count <= 1_000_000
+            else {
+                throw .invalidArgument(
+                    "x-millrace-producer must be <hex producer>:<first sequence>+<count>[;...], found a malformed part."
+                )
+            }
+            stretches.append(Stretch(producer: producer, first: first, count: count))
+            self.count += count
+        }
+    }
+}

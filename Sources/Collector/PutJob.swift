@@ -1,0 +1,356 @@
+import AWSProtocol
+import CChecksums
+import RecordBatch
+import ShardLog
+import StreamModel
+import Synchronization
+
+/// One put request on its way into the shards.
+///
+///     entries ──route──> a run per shard ──enqueue──> shard writers ──join──> an outcome per entry
+///
+/// The usual request goes round once. Records whose shard was closed under them are routed again; a run that overlaps
+/// what a producer has stored already is sifted record by record first.
+struct PutJob {
+    /// How one record ended.
+    enum Outcome {
+        case waiting
+        case stored(shard: Shard, counter: UInt64, arrival: Int64)
+        /// Was there before; the number is the shard's newest, as the record's own is not kept.
+        case duplicate(shard: Shard, counter: UInt64, arrival: Int64)
+        case failed(shard: ShardID, reason: String)
+    }
+
+    let stream: Stream
+    let body: [UInt8]
+    let entries: [PutEntry]
+    let producers: ProducerHeader?
+    private(set) var outcomes: [Outcome]
+    private(set) var userBytes = 0
+
+    init(stream: Stream, body: [UInt8], entries: [PutEntry], producers: ProducerHeader?) {
+        self.stream = stream
+        self.body = body
+        self.entries = entries
+        self.producers = producers
+        outcomes = Array(repeating: .waiting, count: entries.count)
+    }
+
+    /// A shard's part of the request in one round.
+    private struct Part {
+        var run: RecordRun
+        /// Whether every record was checked against what its producer has stored.
+        var isSifted = false
+    }
+
+    private enum Verdict: Sendable {
+        case placed(Placement)
+        case failed(WriteFailure)
+        case overlaps
+        case needsOpening
+        case closed
+    }
+
+    /// Runs to the end. `open` opens a shard's writer.
+    mutating func run(open: (ShardWriter) async throws(AWSError) -> Void) async throws(AWSError) {
+        var sifting: Set<UInt32> = []
+        var rounds = 0
+        while rounds < 100 {
+            rounds += 1
+            let routes = stream.routes
+            let round = try encode(routes, sifting: sifting)
+            let verdicts = await submit(round.parts, routes)
+            var isDone = true
+            var refused: Set<Int> = []
+            for (slot, verdict) in verdicts.enumerated() {
+                guard let verdict else { continue }
+                let writer = routes.writers[slot]
+                switch verdict {
+                case .placed, .failed(.unavailable): break
+                case .closed, .failed(.closed):
+                    // A reshard holds `control` until the children take records.
+                    await stream.control.withLock {}
+                    refused.insert(slot)
+                    isDone = false
+                case .needsOpening:
+                    try await open(writer)
+                    refused.insert(slot)
+                    isDone = false
+                case .overlaps:
+                    sifting.insert(writer.shard.id.index)
+                    refused.insert(slot)
+                    isDone = false
+                }
+            }
+            await settle(round, verdicts, routes, refused: refused)
+            if isDone { return }
+        }
+        throw .unavailable("The stream's shards keep changing. Try again.")
+    }
+
+    // MARK: - Encoding
+
+    private struct Round {
+        var parts: [Part?]
+        /// Per entry: the slot in the routes, or −1 when it takes no part in this round.
+        var slots: [Int32]
+        /// Per entry: its index within its run.
+        var ordinals: [Int32]
+        /// Entries that were stored before, with their slots.
+        var duplicates: [(entry: Int, slot: Int)]
+    }
+
+    private func encode(_ routes: Routes, sifting: Set<UInt32>) throws(AWSError) -> Round {
+        var round = Round(
+            parts: Array(repeating: nil, count: routes.writers.count),
+            slots: Array(repeating: -1, count: entries.count),
+            ordinals: Array(repeating: 0, count: entries.count),
+            duplicates: []
+        )
+        var router = KeyRouter()
+        var sequences = SequenceCursor(producers)
+        let reserve = body.count / 4 * 3 / (routes.writers.count == 1 ? 1 : 2) + 4096
+        let stretchLimit = producers.map { $0.stretches.count } ?? 0
+        try body.withUnsafeBufferPointer { bytes throws(AWSError) in
+            for index in entries.indices {
+                let sequence = sequences.next()
+                guard case .waiting = outcomes[index] else { continue }
+                let key = try router.hash(entries[index], bytes)
+                let slot = routes.index(of: key)
+                let writer = routes.writers[slot]
+                let isSifted = sifting.contains(writer.shard.id.index)
+                if isSifted, let sequence,
+                    writer.isDuplicate(producer: sequence.producer, sequence: sequence.number, key: key)
+                {
+                    round.duplicates.append((index, slot))
+                    continue
+                }
+                if round.parts[slot] == nil {
+                    round.parts[slot] = Part(
+                        run: RecordRun(producerCapacity: stretchLimit, reserving: reserve),
+                        isSifted: isSifted
+                    )
+                }
+                round.slots[index] = Int32(slot)
+                round.ordinals[index] = Int32(round.parts[slot]!.run.count)
+                try Self.append(entries[index], bytes, to: &round.parts[slot]!.run)
+                if let sequence { Self.note(sequence, in: &round.parts[slot]!.run) }
+            }
+        }
+        return round
+    }
+
+    private static func append(
+        _ entry: PutEntry,
+        _ bytes: UnsafeBufferPointer<UInt8>,
+        to run: inout RecordRun
+    ) throws(AWSError) {
+        if entry.partitionKey.isEscaped || entry.data.isEscaped {
+            let key = Array(try bytes.string(entry.partitionKey).utf8)
+            let data = Array(try bytes.string(entry.data).utf8)
+            try data.withUnsafeBufferPointer { data throws(AWSError) in
+                try key.withUnsafeBufferPointer { key throws(AWSError) in try append(key: key, text: data, to: &run) }
+            }
+        } else {
+            let key = UnsafeBufferPointer(
+                rebasing: bytes[entry.partitionKey.isPresent ? entry.partitionKey.range : 0..<0]
+            )
+            try append(key: key, text: UnsafeBufferPointer(rebasing: bytes[entry.data.range]), to: &run)
+        }
+    }
+
+    private static func append(
+        key: UnsafeBufferPointer<UInt8>,
+        text: UnsafeBufferPointer<UInt8>,
+        to run: inout RecordRun
+    ) throws(AWSError) {
+        guard let count = Base64.decodedCount(text) else {
+            throw .serialization(
+                "Blob: Base64 encoded length is expected a multiple of 4 bytes but found: \(text.count)"
+            )
+        }
+        try run.append(key: UnsafeRawBufferPointer(key), valueCount: count) { target throws(AWSError) in
+            let decoded = millrace_base64_decode(
+                text.baseAddress,
+                text.count,
+                target.assumingMemoryBound(to: UInt8.self).baseAddress
+            )
+            guard decoded == count else {
+                throw .serialization(
+                    "Blob: Invalid Base64 character at position \(decoded < 0 ? -decoded - 1 : decoded)"
+                )
+            }
+        }
+    }
+
+    private static func note(_ sequence: SequenceCursor.Sequence, in run: inout RecordRun) {
+        if let last = run.producers.last, last.producer == sequence.producer, last.last < sequence.number {
+            run.producers[run.producers.count - 1].last = sequence.number
+        } else {
+            run.producers.append(
+                ProducerRange(producer: sequence.producer, first: sequence.number, last: sequence.number)
+            )
+        }
+    }
+
+    // MARK: - Storing
+
+    private func submit(_ parts: [Part?], _ routes: Routes) async -> [Verdict?] {
+        let join = PutJoin(slots: parts.count)
+        return await withCheckedContinuation { continuation in
+            join.begin(expecting: parts.count { $0 != nil }, continuation)
+            for (slot, part) in parts.enumerated() {
+                guard let part else { continue }
+                let admission = routes.writers[slot].enqueue(part.run) { result in
+                    switch result {
+                    case .success(let placement): join.complete(slot, .placed(placement))
+                    case .failure(let failure): join.complete(slot, .failed(failure))
+                    }
+                }
+                switch admission {
+                case .accepted: break
+                case .overlaps: join.complete(slot, .overlaps)
+                case .needsOpening: join.complete(slot, .needsOpening)
+                case .closed: join.complete(slot, .closed)
+                }
+            }
+        }
+    }
+
+    /// Meets the verdicts of a request's parts and resumes the request once.
+    private final class PutJoin: Sendable {
+        private struct State {
+            var verdicts: [Verdict?]
+            var missing = 0
+            var continuation: CheckedContinuation<[Verdict?], Never>?
+        }
+
+        private let state: Mutex<State>
+
+        init(slots: Int) { state = Mutex(State(verdicts: Array(repeating: nil, count: slots))) }
+
+        func begin(expecting count: Int, _ continuation: CheckedContinuation<[Verdict?], Never>) {
+            let done = state.withLock { state -> [Verdict?]? in
+                state.missing = count
+                if count == 0 { return state.verdicts }
+                state.continuation = continuation
+                return nil
+            }
+            if let done { continuation.resume(returning: done) }
+        }
+
+        func complete(_ slot: Int, _ verdict: Verdict) {
+            let ready = state.withLock { state -> (CheckedContinuation<[Verdict?], Never>, [Verdict?])? in
+                state.verdicts[slot] = verdict
+                state.missing -= 1
+                guard state.missing == 0, let continuation = state.continuation else { return nil }
+                state.continuation = nil
+                return (continuation, state.verdicts)
+            }
+            if let ready { ready.0.resume(returning: ready.1) }
+        }
+    }
+
+    private mutating func settle(_ round: Round, _ verdicts: [Verdict?], _ routes: Routes, refused: Set<Int>) async {
+        for index in entries.indices where round.slots[index] >= 0 {
+            let slot = Int(round.slots[index])
+            if refused.contains(slot) { continue }
+            let shard = routes.writers[slot].shard
+            switch verdicts[slot] {
+            case .placed(let placement):
+                let record = UInt64(placement.firstIndex) + UInt64(round.ordinals[index])
+                outcomes[index] = .stored(
+                    shard: shard,
+                    counter: placement.position.rawValue << 16 | record,
+                    arrival: placement.arrivalMilliseconds
+                )
+            case .failed(.unavailable(let reason)): outcomes[index] = .failed(shard: shard.id, reason: reason)
+            default: break
+            }
+        }
+        for (slot, part) in round.parts.enumerated() where !refused.contains(slot) {
+            if case .placed? = verdicts[slot] { userBytes += part?.run.userBytes ?? 0 }
+        }
+        // A duplicate may still be on its way to the disk: its answer waits for it.
+        var ends: [Int: Position?] = [:]
+        for (entry, slot) in round.duplicates {
+            if ends[slot] == nil { ends[slot] = await routes.writers[slot].settled() }
+            let shard = routes.writers[slot].shard
+            if let end = ends[slot] ?? nil {
+                outcomes[entry] = .duplicate(
+                    shard: shard,
+                    counter: end.rawValue << 16,
+                    arrival: Int64(shard.created) * 1000
+                )
+            } else {
+                outcomes[entry] = .failed(shard: shard.id, reason: "the record's first copy could not be stored")
+            }
+        }
+    }
+}
+
+/// Hands out the producer and sequence of record after record.
+private struct SequenceCursor {
+    struct Sequence {
+        var producer: UInt64
+        var number: Int64
+    }
+
+    private let stretches: [ProducerHeader.Stretch]
+    private var stretch = 0
+    private var used = 0
+
+    init(_ header: ProducerHeader?) { stretches = header?.stretches ?? [] }
+
+    mutating func next() -> Sequence? {
+        guard stretch < stretches.count else { return nil }
+        let current = stretches[stretch]
+        defer {
+            used += 1
+            if used == current.count {
+                stretch += 1
+                used = 0
+            }
+        }
+        return Sequence(producer: current.producer, number: current.first + Int64(used))
+    }
+}
+
+/// Finds records' hash keys; a key equal to the one before it is not hashed again.
+private struct KeyRouter {
+    private var last: (start: Int, count: Int, key: HashKey)?
+
+    mutating func hash(_ entry: PutEntry, _ bytes: UnsafeBufferPointer<UInt8>) throws(AWSError) -> HashKey {
+        if entry.explicitHashKey.isPresent {
+            let text = try bytes.string(entry.explicitHashKey)
+            guard let key = HashKey(decimal: text) else {
+                throw .invalidArgument(
+                    "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
+                        + "Specified value was \(text)"
+                )
+            }
+            return key
+        }
+        guard entry.partitionKey.isPresent else { return HashKey(0) }
+        if entry.partitionKey.isEscaped {
+            let text = Array(try bytes.string(entry.partitionKey).utf8)
+            return text.withUnsafeBufferPointer { Self.md5($0) }
+        }
+        let range = entry.partitionKey.range
+        if let last, last.count == range.count,
+            memoryEqual(bytes.baseAddress! + last.start, bytes.baseAddress! + range.lowerBound, range.count)
+        {
+            return last.key
+        }
+        let key = Self.md5(UnsafeBufferPointer(rebasing: bytes[range]))
+        last = (range.lowerBound, range.count, key)
+        return key
+    }
+
+    private static func md5(_ text: UnsafeBufferPointer<UInt8>) -> HashKey {
+        withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { digest in
+            millrace_md5(text.baseAddress, text.count, digest.baseAddress!)
+            return HashKey(bigEndian: digest.load(as: (UInt64, UInt64).self))
+        }
+    }
+}

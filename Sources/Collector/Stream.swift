@@ -1,0 +1,60 @@
+import ShardLog
+import StateStore
+import StreamModel
+import Synchronization
+
+/// The open shards' writers, sorted by hash range: finding one is a binary search.
+struct Routes: Sendable {
+    private let starts: [UInt128]
+    let writers: [ShardWriter]
+
+    init(_ writers: [ShardWriter]) {
+        self.writers = writers.sorted { $0.shard.range.start < $1.shard.range.start }
+        starts = self.writers.map(\.shard.range.start.value)
+    }
+
+    /// The index of the writer that takes the key.
+    func index(of key: HashKey) -> Int {
+        var (low, high) = (0, starts.count)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if starts[middle] <= key.value { low = middle } else { high = middle }
+        }
+        return low
+    }
+}
+
+/// One stream in use: its catalog row as it was last written, and the writers of its open shards.
+final class Stream: Sendable {
+    struct State: Sendable {
+        var record: StreamRecord
+        var revision: Revision
+        var routes: Routes
+    }
+
+    let key: StreamKey
+    let uid: String
+    /// Held by whoever changes the row or opens a shard.
+    let control = AsyncMutex()
+    private let state: Mutex<State>
+
+    init(_ record: StreamRecord, revision: Revision, routes: Routes) {
+        key = record.key
+        uid = record.uid
+        state = Mutex(State(record: record, revision: revision, routes: routes))
+    }
+
+    var current: State { state.withLock { $0 } }
+    var record: StreamRecord { state.withLock { $0.record } }
+    var routes: Routes { state.withLock { $0.routes } }
+
+    func update(_ record: StreamRecord, revision: Revision, routes: Routes? = nil) {
+        state.withLock { state in
+            state.record = record
+            state.revision = revision
+            if let routes { state.routes = routes }
+        }
+    }
+
+    func ref(_ shard: ShardID) -> ShardRef { ShardRef(stream: uid, index: shard.index) }
+}

@@ -1,0 +1,10 @@
+import RecordBatch
+
+/// One frame with these records' data.
+func encodeFrame(_ records: [[UInt8]], arrival: Int64) -> [UInt8] {
+    var run = RecordRun(reserving: records.reduce(0) { $0 + $1.count + 32 })
+    for record in records {
+        Array("key".utf8).withUnsafeBytes { key in record.withUnsafeBytes { run.append(key: key, value: $0) } }
+    }
+    return FrameEncoder.seal([run], baseOffset: 0, arrivalMilliseconds: arrival, epoch: 1, source: .kinesis)
+}

@@ -1,0 +1,123 @@
+import EmbeddedLog
+import Foundation
+import ShardLog
+import Testing
+
+@Suite("the embedded log after a crash")
+struct RecoveryTests {
+    private let shard = ShardRef(stream: "s-1", index: 0)
+
+    private func fill(_ folder: TemporaryFolder, _ count: Int, bytes: Int = 5000) async throws -> [Position] {
+        let log = try folder.open()
+        try log.create(shard)
+        let appender = try log.openAppender(shard, expecting: nil)
+        var positions: [Position] = []
+        for number in 0..<count {
+            positions += try await appender.append([frame(number, bytes: bytes, arrival: Int64(number))])
+        }
+        await log.close()
+        return positions
+    }
+
+    @Test("everything acknowledged is there again, over many segments, and appends go on behind it")
+    func reopen() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let positions = try await fill(folder, 100)
+        #expect(try folder.segments(shard).count > 3)
+        let log = try folder.open()
+        #expect(try await log.readAll(shard).map(\.position) == positions)
+        let more = try await log.openAppender(shard, expecting: nil).append([frame(100)])
+        #expect(more[0] > positions[99])
+        #expect(try await log.readAll(shard).map(\.number) == Array(0...100))
+        await log.close()
+    }
+
+    @Test("a tail torn at any byte is cut off, and nothing before it")
+    func torn() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 5, bytes: 40)
+        let segment = try #require(try folder.segments(shard).last)
+        let whole = try Data(contentsOf: segment)
+        let size = (whole.count - 64) / 5
+        for cut in stride(from: 64 + 4 * size, to: whole.count, by: 7) {
+            try whole.prefix(cut).write(to: segment)
+            let log = try folder.open()
+            #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3], "cut at \(cut)")
+            _ = try await log.openAppender(shard, expecting: nil).append([frame(9, bytes: 40)])
+            #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3, 9])
+            await log.close()
+        }
+    }
+
+    @Test("garbage behind the last frame is cut off")
+    func garbage() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 5, bytes: 40)
+        let segment = try #require(try folder.segments(shard).last)
+        let whole = try Data(contentsOf: segment)
+        for tail in [Data(count: 500), Data("KSF1 and then nonsense".utf8), Data(repeating: 0xFF, count: 3)] {
+            try (whole + tail).write(to: segment)
+            let log = try folder.open()
+            #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3, 4])
+            await log.close()
+        }
+    }
+
+    @Test("a damaged frame among whole ones is never served and never cut off")
+    func damage() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 5, bytes: 400)
+        let segment = try #require(try folder.segments(shard).last)
+        var bytes = try Data(contentsOf: segment)
+        let size = (bytes.count - 64) / 5
+        bytes[64 + 2 * size + 300] ^= 1
+        try bytes.write(to: segment)
+        let log = try folder.open()
+        await #expect(throws: (any Error).self) { _ = try await log.readAll(shard) }
+        #expect(try Data(contentsOf: segment).count == bytes.count)
+        await log.close()
+    }
+
+    @Test("a position between frames, as a made-up sequence number has it, reads from the next frame")
+    func between() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let positions = try await fill(folder, 50)
+        let log = try folder.open()
+        for number in 0..<49 {
+            let inside = Position(rawValue: positions[number].rawValue + 17)
+            #expect(try log.read(shard, from: inside, maxBytes: 1).frames.first?.position == positions[number + 1])
+        }
+        await log.close()
+    }
+
+    @Test("a sealed shard is sealed after a restart, a deleted one stays deleted")
+    func sealed() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let log = try folder.open()
+        let other = ShardRef(stream: "s-2", index: 1)
+        try log.create(shard)
+        try log.create(other)
+        try await log.openAppender(shard, expecting: nil).close()
+        try log.delete(other)
+        await log.close()
+        let again = try folder.open()
+        #expect(try again.bounds(shard).isClosed)
+        #expect(again.list() == [shard])
+        await again.close()
+    }
+
+    @Test("two processes can't open one folder")
+    func lock() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let log = try folder.open()
+        #expect(throws: EmbeddedLog.InUse.self) { try folder.open() }
+        await log.close()
+    }
+}

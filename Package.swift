@@ -68,7 +68,7 @@ let package = Package(
             "AWSClient",
             ["AWSProtocol", "DynamoDBTypes", "CChecksums", httpClient, nio, nioHTTP1, nioSSL, logging]
         ),
-        library("FileTail", ["DiskIO", "CChecksums"]),
+        library("FileTail"),
         library("JournalTail", ["CSystemd"]),
         library("SinkFiles", ["DiskIO"]),
         // 3

@@ -6,8 +6,10 @@ final class OpenFile {
 
     /// nil with errno set when it cannot be opened. Never waits, whatever the path is.
     init?(path: String) {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        if descriptor < 0 { return nil }
+        let opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        // Before the property is set: a finished object would close it, and errno with it.
+        if opened < 0 { return nil }
+        descriptor = opened
     }
 
     deinit { close(descriptor) }

@@ -120,7 +120,8 @@ bench_agent() {
     rm -rf "$dir/agent" && mkdir "$dir/agent"
     cat >"$dir/agent.json" <<JSON
 { "kinesis.endpoint": "$url", "kinesis.region": "us-east-1",
-  "flows": [ { "filePattern": "$file", "kinesisStream": "bench", "initialPosition": "START_OF_FILE" } ] }
+  "flows": [ { "filePattern": "$file", "kinesisStream": "bench", "initialPosition": "START_OF_FILE",
+    "maxBufferAgeMillis": 1000 } ] }
 JSON
     start=$(date +%s.%N)
     before=$(cpu "$pid")

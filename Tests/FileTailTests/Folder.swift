@@ -8,7 +8,7 @@ final class Folder {
     let path: String
 
     init() {
-        path = "\(NSTemporaryDirectory())/filetail-\(UUID().uuidString)"
+        path = "\(NSTemporaryDirectory())filetail-\(UUID().uuidString)"
         mkdir(path, 0o755)
     }
 

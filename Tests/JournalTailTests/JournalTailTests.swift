@@ -188,7 +188,7 @@ import Testing
 
     @Test("trap B: an access behind the end of a mapped file reads zeros and is counted")
     func sigbusGuard() throws {
-        let path = "\(NSTemporaryDirectory())/guard-\(UUID().uuidString)"
+        let path = "\(NSTemporaryDirectory())guard-\(UUID().uuidString)"
         let descriptor = open(path, O_RDWR | O_CREAT, 0o600)
         defer {
             close(descriptor)
@@ -220,7 +220,6 @@ import Testing
         let received = Received()
         var checkpoints: [JournalCheckpoint] = []
         var tail = try follow(configuration(journald))
-        let count = MappingGuard.mendedFaults
         // The writer and the vacuum run beside the reader, which lags and is restarted.
         let program = "for n in range(40000): send(b'MESSAGE=storm %d' % n + b' x' * 60 + bytes([10]))"
         try journald.run("(native \"\(program)\"; touch $folder/written) & writer=$!")
@@ -254,12 +253,8 @@ import Testing
         #expect(last > 40_000)
         let all = Set(first...last)
         #expect(all.subtracting(sequences).subtracting(gap).isEmpty, "nothing unaccounted for")
-        #expect(gap.isDisjoint(with: sequences), "nothing in a gap arrived")
-        print(
-            "storm \(round): \(sequences.count) read, \(gap.count) in gaps, \(MappingGuard.mendedFaults - count) faults mended,",
-            received.notices.count { if case .reopened = $0 { true } else { false } },
-            "reopened"
-        )
+        // What arrived just before a restart and was not acknowledged cannot be told from what was lost.
+        #expect(gap.intersection(sequences).isSubset(of: received.takenBack), "nothing in a gap arrived")
     }
 
     @Test("trap C: a journal that may not be read is told, and read as soon as it may")

@@ -18,7 +18,7 @@ final class Journald {
         guard geteuid() == 0 else {
             throw Failed(description: "these tests start a journald of their own: run them as root")
         }
-        folder = "\(NSTemporaryDirectory())/journald-\(UUID().uuidString)"
+        folder = "\(NSTemporaryDirectory())journald-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         errors = "\(folder)/errors.log"
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -107,6 +107,9 @@ final class Received {
     var order: [Name] = []
     var notices: [JournalNotice] = []
     var shortened = 0
+    /// Numbers of entries that had arrived at a restart and were not acknowledged.
+    var takenBack: Set<Int64> = []
+    private var acknowledged = 0
     private var toAcknowledge: [(UInt64, Int64)] = []
 
     var gaps: Int64 {
@@ -140,10 +143,14 @@ final class Received {
     func acknowledge(_ tail: JournalTail) {
         for (source, sequence) in toAcknowledge { tail.acknowledge(source, sequence: sequence) }
         toAcknowledge = []
+        acknowledged = order.count
     }
 
     /// As after a restart.
-    func forgetUnacknowledged() { toAcknowledge = [] }
+    func forgetUnacknowledged() {
+        takenBack.formUnion(order[acknowledged...].map(\.sequence))
+        toAcknowledge = []
+    }
 
     /// Takes until the condition holds, and acknowledges. Throws after `seconds`.
     func take(

@@ -119,6 +119,9 @@ def test_rotated_and_vacuumed_under_load_with_an_agent_that_is_killed(shipping, 
     agent, reader = shipping
     chance = random.Random("vacuum")
     written = collections.Counter()
+    # What is vacuumed before an agent has ever read is no gap of its: let it begin.
+    journald.logger(["before the storm"])
+    eventually(lambda: "before the storm" in messages(entries(reader), "before "), 30, what="the agent has begun")
     stopping = threading.Event()
 
     def natively():

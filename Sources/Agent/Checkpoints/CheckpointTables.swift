@@ -22,7 +22,8 @@ enum CheckpointTables {
                     inode INTEGER NOT NULL, birth INTEGER NOT NULL, prefix_length INTEGER NOT NULL,
                     prefix_hash INTEGER NOT NULL, tail_offset INTEGER NOT NULL, tail_hash INTEGER NOT NULL,
                     offset INTEGER NOT NULL, sequence INTEGER NOT NULL, cuts TEXT NOT NULL, is_rotated INTEGER NOT NULL,
-                    is_finished INTEGER NOT NULL, last_seen INTEGER NOT NULL, PRIMARY KEY (flow, source)) WITHOUT ROWID;
+                    is_finished INTEGER NOT NULL, last_seen INTEGER NOT NULL, first_path TEXT NOT NULL,
+                    known_size INTEGER NOT NULL, PRIMARY KEY (flow, source)) WITHOUT ROWID;
                 CREATE TABLE journals(
                     flow TEXT NOT NULL, source INTEGER NOT NULL, seqnum_id TEXT NOT NULL, sequence INTEGER NOT NULL,
                     cursor TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (flow, source)) WITHOUT ROWID;
@@ -59,8 +60,8 @@ enum CheckpointTables {
         let statement = try db.cachedStatement(
             sql: """
                 INSERT OR REPLACE INTO files(flow, source, path, device, inode, birth, prefix_length, prefix_hash, tail_offset,
-                    tail_hash, offset, sequence, cuts, is_rotated, is_finished, last_seen)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    tail_hash, offset, sequence, cuts, is_rotated, is_finished, last_seen, first_path, known_size)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
         let cuts = file.cuts.map(String.init).joined(separator: " ")
@@ -68,7 +69,7 @@ enum CheckpointTables {
             flow, bits(file.source.rawValue), file.path, bits(file.device), bits(file.inode), file.birthNanoseconds,
             file.fingerprint.prefixLength, bits(file.fingerprint.prefixHash), file.fingerprint.tailOffset,
             bits(file.fingerprint.tailHash), file.offset, file.sequence, cuts, file.isRotated, file.isFinished,
-            file.lastSeenMilliseconds,
+            file.lastSeenMilliseconds, file.firstPath, file.knownSize,
         ]
         try statement.execute(arguments: StatementArguments(values))
     }
@@ -80,6 +81,7 @@ enum CheckpointTables {
             return FileCheckpoint(
                 source: SourceID(rawValue: number("source")),
                 path: row["path"],
+                firstPath: row["first_path"],
                 device: number("device"),
                 inode: number("inode"),
                 birthNanoseconds: row["birth"],
@@ -94,6 +96,7 @@ enum CheckpointTables {
                 cuts: cuts.split(separator: " ").compactMap { Int64($0) },
                 isRotated: row["is_rotated"],
                 isFinished: row["is_finished"],
+                knownSize: row["known_size"],
                 lastSeenMilliseconds: row["last_seen"]
             )
         }

@@ -85,8 +85,11 @@ final class ShardWriter: Sendable {
         var producers = ProducerTable()
         /// Enqueued, not yet durable.
         var queued: [UInt64: Int64] = [:]
-        /// Called when nothing is in flight or pending; true when everything before went well.
-        var barriers: [@Sendable (Bool) -> Void] = []
+        /// Appends handed to the log, and those it has answered: answers come in order.
+        var sealed = 0
+        var answered = 0
+        /// Called when so many appends are answered; false when one failed meanwhile.
+        var barriers: [(after: Int, done: @Sendable (Bool) -> Void)] = []
         var bytesSinceSnapshot = 0
     }
 
@@ -113,6 +116,9 @@ final class ShardWriter: Sendable {
 
     /// Whether it must be opened before it takes records.
     var isUnopened: Bool { state.withLock { $0.phase == .unopened } }
+
+    /// Tasks that wait in `settled`.
+    var barrierCount: Int { state.withLock { $0.barriers.count } }
 
     /// Queues a run. `completion` is called on a thread of the log, once, when the run is durable or has failed.
     func enqueue(_ run: consuming RecordRun, completion: @escaping Completion) -> Admission {
@@ -155,8 +161,10 @@ final class ShardWriter: Sendable {
     func settled() async -> Position? {
         let isGood = await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
-                if state.inFlight == 0, state.pending.isEmpty { return true }
-                state.barriers.append { continuation.resume(returning: $0) }
+                // What is pending goes with the next append. Later ones are not waited for: they may never end.
+                let after = state.sealed + (state.pending.isEmpty ? 0 : 1)
+                if state.answered >= after { return true }
+                state.barriers.append((after, { continuation.resume(returning: $0) }))
                 return false
             }
             if isIdle { continuation.resume(returning: true) }
@@ -234,6 +242,7 @@ final class ShardWriter: Sendable {
         flush(&state)
 
         state.inFlight += 1
+        state.sealed += 1
         let sealed = zip(waiting, places).map { item, place in
             Sealed(
                 producers: item.run.producers,
@@ -274,6 +283,7 @@ final class ShardWriter: Sendable {
         _ arrival: Int64
     ) -> [@Sendable () -> Void] {
         state.inFlight -= 1
+        state.answered += 1
         var actions: [@Sendable () -> Void] = []
         switch result {
         case .success:
@@ -295,11 +305,10 @@ final class ShardWriter: Sendable {
             let failure = Self.failure(error)
             actions += failed.map { item in { item.completion(.failure(failure)) } }
         }
-        if state.inFlight == 0, state.pending.isEmpty {
-            let isGood = if case .success = result { true } else { false }
-            actions += state.barriers.map { barrier in { barrier(isGood) } }
-            state.barriers = []
-        }
+        let isGood = if case .success = result { true } else { false }
+        let (reached, answered) = (state.barriers.filter { !isGood || $0.after <= state.answered }, state.answered)
+        actions += reached.map { barrier in { barrier.done(isGood) } }
+        state.barriers.removeAll { !isGood || $0.after <= answered }
         return actions
     }
 

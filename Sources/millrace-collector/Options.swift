@@ -19,6 +19,9 @@ struct Options: ParsableArguments {
     @Option(help: "The folder of delivered files. [MILLRACE_SINK_ROOT] (default: DATA-DIR/sinks)")
     var sinkRoot: String?
 
+    @Option(help: "none: shards take and give what the machine can. AWS's limits are not there yet. [MILLRACE_LIMITS]")
+    var limits: String?
+
     @Option(help: "A PEM certificate chain: serves TLS. [MILLRACE_TLS_CERT]")
     var tlsCert: String?
 
@@ -46,6 +49,10 @@ struct Options: ParsableArguments {
         if auth != "sigv4", auth != "none" { problems.append("--auth '\(auth)': sigv4 or none is expected") }
         if auth == "none", let address, !address.isLoopback {
             problems.append("--auth none is for loopback only, and --listen says \(address.host): use sigv4 there")
+        }
+        let limits = value(limits, "LIMITS") ?? "none"
+        if limits != "none" {
+            problems.append("--limits '\(limits)': only none is possible so far; AWS's limits are not there yet")
         }
         let (certificate, key) = (value(tlsCert, "TLS_CERT"), value(tlsKey, "TLS_KEY"))
         if (certificate == nil) != (key == nil) {

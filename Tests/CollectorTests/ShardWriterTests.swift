@@ -1,0 +1,115 @@
+import RecordBatch
+import ShardLog
+import StreamModel
+import Synchronization
+import Testing
+
+@testable import Collector
+
+@Suite("a shard's writer")
+struct ShardWriterTests {
+    /// Answers appends when the test says so.
+    private final class ManualAppender: ShardAppender {
+        typealias Answer = @Sendable (Result<[Position], ShardLogError>) -> Void
+        let waiting = Mutex<[(count: Int, answer: Answer)]>([])
+        let next = Mutex<UInt64>(1)
+
+        var tail: Position { Position(rawValue: next.withLock { $0 }) }
+
+        func append(_ frames: [AppendFrame], completion: @escaping Answer) {
+            waiting.withLock { $0.append((frames.count, completion)) }
+        }
+
+        func close() {}
+
+        /// Answers the oldest append.
+        func answer(_ failure: ShardLogError? = nil) {
+            let (count, answer) = waiting.withLock { $0.removeFirst() }
+            let positions = next.withLock { next in
+                defer { next += UInt64(count) }
+                return (0..<count).map { Position(rawValue: next + UInt64($0)) }
+            }
+            answer(failure.map { .failure($0) } ?? .success(positions))
+        }
+    }
+
+    private let appender = ManualAppender()
+    private let writer = ShardWriter(
+        ref: ShardRef(stream: "s", index: 0),
+        shard: ShardMap(count: 1, created: 1).shards[0],
+        now: { 1000 }
+    )
+
+    private func open() {
+        writer.opened(appender, nextOffset: 0, lastArrival: 0, producers: ProducerTable())
+    }
+
+    private func enqueue(_ bytes: Int, _ outcomes: Outcomes = Outcomes(), producer: ProducerRange? = nil)
+        -> ShardWriter.Admission
+    {
+        var run = RecordRun(producerCapacity: producer == nil ? 0 : 1, reserving: bytes)
+        let value = [UInt8](repeating: 7, count: bytes)
+        value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
+        if let producer { run.producers = [producer] }
+        return writer.enqueue(run) { outcomes.add($0) }
+    }
+
+    private final class Outcomes: Sendable {
+        private let list = Mutex<[Result<Placement, WriteFailure>]>([])
+        func add(_ outcome: Result<Placement, WriteFailure>) { list.withLock { $0.append(outcome) } }
+        var stored: [UInt64] { list.withLock { $0 }.compactMap { try? $0.get().position.rawValue } }
+        var failures: Int { list.withLock { $0 }.count { if case .failure = $0 { true } else { false } } }
+    }
+
+    @Test("settles with what was enqueued before, though later appends never end")
+    func settles() async {
+        open()
+        _ = enqueue(50_000)
+        async let settled = writer.settled()
+        while writer.barrierCount == 0 { await Task.yield() }
+        _ = enqueue(50_000)
+        appender.answer()
+        #expect(await settled == Position(rawValue: 1))
+        #expect(appender.waiting.withLock(\.count) == 1)
+    }
+
+    @Test("merges small runs that wait into one frame, and lets large ones go at once")
+    func merges() {
+        open()
+        let outcomes = Outcomes()
+        for _ in 0..<5 { _ = enqueue(100, outcomes) }
+        #expect(appender.waiting.withLock { $0.map(\.count) } == [1])
+        appender.answer()
+        #expect(appender.waiting.withLock { $0.map(\.count) } == [1])
+        _ = enqueue(50_000, outcomes)
+        #expect(appender.waiting.withLock(\.count) == 2)
+        appender.answer()
+        appender.answer()
+        #expect(outcomes.stored == [1, 2, 2, 2, 2, 3])
+    }
+
+    @Test("after a failed append nothing behind it is stored, and the shard must be opened again")
+    func failure() {
+        open()
+        let outcomes = Outcomes()
+        for _ in 0..<3 { _ = enqueue(100, outcomes) }
+        appender.answer(.unavailable("full", retryAfter: .seconds(1)))
+        #expect(outcomes.failures == 3)
+        if case .needsOpening = enqueue(100) {} else { Issue.record("it takes records unopened") }
+        open()
+        if case .accepted = enqueue(100, outcomes) {} else { Issue.record("it takes none though opened") }
+    }
+
+    @Test("a producer's sequences that failed are not taken for stored")
+    func retry() {
+        open()
+        let range = ProducerRange(producer: 5, first: 0, last: 9)
+        _ = enqueue(100, producer: range)
+        if case .overlaps = enqueue(100, producer: range) {} else { Issue.record("queued sequences are not known") }
+        appender.answer(.unavailable("full", retryAfter: .seconds(1)))
+        open()
+        if case .accepted = enqueue(100, producer: range) {} else { Issue.record("failed sequences count as stored") }
+        appender.answer()
+        if case .overlaps = enqueue(100, producer: range) {} else { Issue.record("stored sequences are not known") }
+    }
+}

@@ -154,7 +154,9 @@ def test_rotated_and_vacuumed_under_load_with_an_agent_that_is_killed(shipping, 
     expect_each_once(shipped, "under load")
     missing, gaps = made - len(shipped), reported(agent)
     print(f"{made} entries, {len(shipped)} shipped once, {missing} vacuumed unread, gaps reported: {gaps}")
-    assert missing == gaps
+    # A kill between an acknowledgement and its checkpoint, with a vacuum before the restart: what was shipped last can't be
+    # told from what was lost, and is told as missing too. Never the other way round.
+    assert missing <= gaps
     expected = {f"native {n}" for n in range(written["native"])} | {f"logger {n}" for n in range(written["logger"])}
     found = set(messages(shipped, "native ")) | set(messages(shipped, "logger "))
     assert found <= expected and len(expected - found) <= missing

@@ -7,7 +7,7 @@ import StreamModel
 extension Collector {
     /// The incarnation of a stream that users see. Throws `ResourceNotFoundException`.
     public func incarnation(of name: String, region: String) throws(AWSError) -> String {
-        try stream(StreamReference(name: name), region).uid
+        try serving(StreamReference(name: name), region).uid
     }
 
     /// Every listed shard of an incarnation, parents before children, with its log. Throws `ResourceNotFoundException`.
@@ -17,14 +17,17 @@ extension Collector {
         incarnation: String
     ) throws(AWSError) -> [(shard: Shard, log: ShardRef)] {
         let key = StreamKey(region: region, name: name)
-        guard let stream = streams.withLock({ $0[key] }), stream.uid == incarnation else { throw notFound(name) }
+        guard let stream = streams.withLock({ $0[key] }), stream.uid == incarnation, stream.isServing else {
+            throw notFound(name)
+        }
         return stream.record.shards.shards.map { ($0, stream.ref($0.id)) }
     }
 
     /// Makes a stream that is not listed, or returns the incarnation there is.
     public func createHidden(_ name: String, region: String, shards: Int) async throws(AWSError) -> String {
         let key = StreamKey(region: region, name: name)
-        if let stream = streams.withLock({ $0[key] }) { return stream.uid }
+        // One on its way out keeps the name, and `create` says so.
+        if let stream = streams.withLock({ $0[key] }), stream.record.status != .deleting { return stream.uid }
         return try await create(
             key,
             shards: shards,

@@ -40,7 +40,7 @@ extension Collector {
             )
         }
         let key = StreamKey(region: request.region, name: hidden)
-        guard let stream = streams.withLock({ $0[key] }) else {
+        guard let stream = streams.withLock({ $0[key] }), stream.isServing else {
             throw notFound(hidden)
         }
         let job = try await store(put, request, in: stream, limit: Self.deliveryRecordLimit, needsKeys: false)

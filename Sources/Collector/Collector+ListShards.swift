@@ -78,7 +78,7 @@ extension Collector {
         _ record: StreamRecord,
         _ filter: ListShardsRequest.Filter?
     ) async throws(AWSError) -> [Shard] {
-        let all = record.shards.shards
+        let all = record.listedShards
         let horizon = now() - Int64(record.retentionHours) * 3_600_000
         func isOpen(_ shard: Shard, at milliseconds: Int64) -> Bool {
             let time = max(milliseconds, horizon, record.created) / 1000

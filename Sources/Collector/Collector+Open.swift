@@ -30,24 +30,29 @@ extension Collector {
     func prepare(_ writer: ShardWriter) async throws {
         guard writer.isUnopened else { return }
         let appender = try await log.openAppender(writer.ref, expecting: nil)
-        let (nextOffset, lastArrival) = try await end(of: writer.ref)
-        let producers = try await producers(of: writer.ref)
+        let (nextOffset, lastArrival) = try await end(of: writer.ref, at: appender.tail)
+        let producers = try await producers(of: writer.ref, upTo: appender.tail)
         writer.opened(appender, nextOffset: nextOffset, lastArrival: lastArrival, producers: producers.table)
     }
 
-    /// The next record offset and the last arrival.
-    private func end(of ref: ShardRef) async throws -> (nextOffset: Int64, lastArrival: Int64) {
-        guard let last = try await log.bounds(ref).last else { return (0, 0) }
+    /// An owner counts on what stands before its tail; a replica that has not seen all of it yet must not answer for it.
+    private static let lagging = ShardLogError.unavailable("the log's reads lag", retryAfter: .milliseconds(100))
+
+    /// The next record offset and the last arrival before the tail.
+    private func end(of ref: ShardRef, at tail: Position) async throws -> (nextOffset: Int64, lastArrival: Int64) {
+        let bounds = try await log.bounds(ref)
+        if bounds.tail < tail { throw Self.lagging }
+        guard let last = bounds.last else { return (0, 0) }
         let slab = try await log.read(ref, from: last, maxBytes: 1)
         return try slab.bytes.withUnsafeBytes { bytes in
-            guard let frame = slab.frames.first else { return (0, 0) }
+            guard let frame = slab.frames.first else { throw Self.lagging }
             let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
             return (view.baseOffset + Int64(view.lastOffsetDelta) + 1, view.arrivalMilliseconds)
         }
     }
 
-    /// The snapshot, and what was appended since.
-    func producers(of ref: ShardRef) async throws -> (table: ProducerTable, position: Position) {
+    /// The snapshot, and what was appended since, up to the tail.
+    func producers(of ref: ShardRef, upTo tail: Position) async throws -> (table: ProducerTable, position: Position) {
         let row = try await state.get(StateKey("producers", ref.description))
         let snapshot = row.flatMap { ProducerTable.restore($0.value) }
         var table = snapshot?.table ?? ProducerTable()
@@ -62,7 +67,10 @@ extension Collector {
                     }
                 }
             }
-            if slab.frames.isEmpty { return (table, position) }
+            if slab.frames.isEmpty {
+                if slab.next < tail { throw Self.lagging }
+                return (table, position)
+            }
             position = slab.next
         }
     }

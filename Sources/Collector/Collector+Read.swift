@@ -12,7 +12,7 @@ extension Collector {
 
     func getShardIterator(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try GetShardIteratorRequest(body: request.body)
-        let stream = try stream(asked.stream, request.region)
+        let stream = try serving(asked.stream, request.region)
         let record = stream.record
         guard let id = ShardID(lenient: asked.shardID), let shard = record.shards[id] else {
             throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, record.key.name)

@@ -10,6 +10,7 @@ import StreamModel
 ///
 ///     row: UPDATING + reshard ─> children's logs ─> parents sealed ─> children's producers ─> row: ACTIVE, new map
 ///
+/// Once the row stands, the client's request is accepted: what fails behind it is tried again by upkeep and at the start.
 /// Puts meet a sealed parent, wait for `control`, and are routed again. Children appear in the same write that gives
 /// their parents an end.
 extension Collector {
@@ -98,18 +99,12 @@ extension Collector {
             }
             record.status = .updating
             record.reshard = StreamRecord.Reshard(parents: parents, result: result)
-            do {
+            do throws(StateStoreError) {
                 try await write(record, stream)
-                try await finishReshard(stream)
-            } catch let error as StateStoreError {
-                throw failure(error)
-            } catch let error as ShardLogError {
-                throw failure(error, stream.ref(parents[0]))
-            } catch let error as AWSError {
-                throw error
             } catch {
-                throw .internalFailure
+                throw failure(error)
             }
+            await finishOrLeave(stream)
         }
     }
 
@@ -141,9 +136,11 @@ extension Collector {
     /// Closes a parent's log behind its last record; returns what it knows of producers.
     private func seal(_ parent: Shard, of stream: Stream) async throws -> ProducerTable {
         guard let writer = stream.routes.writers.first(where: { $0.shard.id == parent.id }) else {
-            return try await producers(of: stream.ref(parent.id)).table
+            let ref = stream.ref(parent.id)
+            return try await producers(of: ref, upTo: log.bounds(ref).tail).table
         }
-        if try await log.bounds(writer.ref).isClosed { return try await producers(of: writer.ref).table }
+        let bounds = try await log.bounds(writer.ref)
+        if bounds.isClosed { return try await producers(of: writer.ref, upTo: bounds.tail).table }
         // The table in memory is right only if the log was opened by this writer.
         try await prepare(writer)
         do {

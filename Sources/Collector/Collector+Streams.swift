@@ -21,18 +21,32 @@ extension Collector {
         }
     }
 
-    /// Brings a stream back as its row says, finishing what was under way.
+    /// Brings a stream back as its row says, finishing what was under way. What can't be finished now is upkeep's.
     private func resume(_ record: StreamRecord, revision: Revision) async throws {
         let stream = Stream(record, revision: revision, routes: writers(record))
-        switch record.status {
-        case .deleting:
-            try await remove(stream)
-        case .creating:
-            try await finishCreating(stream)
-            streams.withLock { $0[record.key] = stream }
-        case .updating, .active:
-            if record.reshard != nil { try await finishReshard(stream) }
-            streams.withLock { $0[record.key] = stream }
+        streams.withLock { $0[record.key] = stream }
+        try await finish(stream)
+    }
+
+    /// Finishes what a stream's row says is under way; called again until it succeeds. `control` is held, or nobody else
+    /// knows the stream yet.
+    func finish(_ stream: Stream) async throws {
+        switch stream.record.status {
+        case .deleting: try await remove(stream)
+        case .creating: try await finishCreating(stream)
+        case .updating, .active: if stream.record.reshard != nil { try await finishReshard(stream) }
+        }
+    }
+
+    /// What was accepted is carried out, now or by upkeep: the row is durable, so a client need not hear of the delay.
+    func finishOrLeave(_ stream: Stream) async {
+        do {
+            try await finish(stream)
+        } catch {
+            logger.error(
+                "a change of a stream can't be finished now; it is tried again",
+                metadata: ["stream": "\(stream.key.row)", "error": "\(error)"]
+            )
         }
     }
 
@@ -63,7 +77,7 @@ extension Collector {
         return []
     }
 
-    /// Makes a stream; it is ACTIVE when this returns.
+    /// Makes a stream; it is ACTIVE when this returns, or soon after when the log is in trouble.
     func create(
         _ key: StreamKey,
         shards: Int,
@@ -72,8 +86,7 @@ extension Collector {
         isHidden: Bool
     ) async throws(AWSError) -> Stream {
         try await catalog.withLock { () async throws(AWSError) in
-            let exists = streams.withLock { $0[key] != nil }
-            if exists {
+            if streams.withLock({ $0[key] != nil }) {
                 throw .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
             }
             let time = now()
@@ -89,19 +102,34 @@ extension Collector {
                 shards: ShardMap(count: shards, created: UInt64(time / 1000)),
                 reshard: nil
             )
-            do {
-                let revision = try await state.put(StateKey("streams", key.row), record.encoded(), if: .absent)
-                let stream = Stream(record, revision: revision, routes: writers(record))
-                try await finishCreating(stream)
-                streams.withLock { $0[key] = stream }
-                return stream
-            } catch let error as StateStoreError {
-                throw failure(error)
-            } catch let error as ShardLogError {
-                throw failure(error, ShardRef(stream: record.uid, index: 0))
+            let revision: Revision
+            do throws(StateStoreError) {
+                revision = try await putRow(record, if: .absent)
             } catch {
-                throw .internalFailure
+                if case .conflict = error { throw await adopt(key) }
+                throw failure(error)
             }
+            let stream = Stream(record, revision: revision, routes: writers(record))
+            streams.withLock { $0[key] = stream }
+            await stream.control.withLock { await finishOrLeave(stream) }
+            return stream
+        }
+    }
+
+    /// A row that this process did not know of, such as one whose write was answered by an error: the stream is there. Returns
+    /// what the client hears.
+    private func adopt(_ key: StreamKey) async -> AWSError {
+        do throws(StateStoreError) {
+            guard let entry = try await state.get(StateKey("streams", key.row)) else { return .internalFailure }
+            guard let record = StreamRecord(decoding: entry.value) else {
+                return failure(.corrupt("the catalog row \(key.row) can't be read"))
+            }
+            let stream = Stream(record, revision: entry.revision, routes: writers(record))
+            streams.withLock { $0[key] = stream }
+            await stream.control.withLock { await finishOrLeave(stream) }
+            return .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
+        } catch {
+            return failure(error)
         }
     }
 
@@ -112,14 +140,38 @@ extension Collector {
         try await write(record, stream)
     }
 
-    /// Writes the row over the one this process wrote last.
+    /// Writes the row over the one this process wrote last. When another one stands there, that one holds from now on, and
+    /// the caller is told to try again.
     func write(_ record: StreamRecord, _ stream: Stream, routes: Routes? = nil) async throws(StateStoreError) {
-        let revision = try await state.put(
-            StateKey("streams", record.key.row),
-            record.encoded(),
-            if: .revision(stream.current.revision)
-        )
-        stream.update(record, revision: revision, routes: routes)
+        do {
+            let revision = try await putRow(record, if: .revision(stream.current.revision))
+            stream.update(record, revision: revision, routes: routes)
+        } catch {
+            guard case .conflict = error else { throw error }
+            guard let entry = try await state.get(StateKey("streams", record.key.row)),
+                let stored = StreamRecord(decoding: entry.value), stored.uid == stream.uid
+            else { throw error }
+            let known = stream.routes.writers
+            let writers = writers(stored).writers.map { writer in
+                known.first { $0.shard.id == writer.shard.id } ?? writer
+            }
+            stream.update(stored, revision: entry.revision, routes: Routes(writers))
+            throw .unavailable("the stream's row was changed elsewhere", retryAfter: .milliseconds(100))
+        }
+    }
+
+    /// Puts a row; what a lost answer leaves open is settled by reading.
+    private func putRow(_ record: StreamRecord, if precondition: StatePrecondition) async throws(StateStoreError)
+        -> Revision
+    {
+        let (key, value) = (StateKey("streams", record.key.row), record.encoded())
+        do {
+            return try await state.put(key, value, if: precondition)
+        } catch {
+            guard case .unknown(let reason) = error else { throw error }
+            if let entry = try await state.get(key), entry.value == value { return entry.revision }
+            throw .unavailable(reason, retryAfter: .milliseconds(100))
+        }
     }
 
     func deleteStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
@@ -132,25 +184,19 @@ extension Collector {
         try await catalog.withLock { () async throws(AWSError) in
             try await stream.control.withLock { () async throws(AWSError) in
                 guard streams.withLock({ $0[stream.key]?.uid == stream.uid }) else { throw notFound(stream.key.name) }
-                do {
-                    var record = stream.record
-                    record.status = .deleting
+                var record = stream.record
+                record.status = .deleting
+                do throws(StateStoreError) {
                     try await write(record, stream)
-                    streams.withLock { $0[stream.key] = nil }
-                    meters.forget(stream.key)
-                    try await remove(stream)
-                } catch let error as StateStoreError {
-                    throw failure(error)
-                } catch let error as ShardLogError {
-                    throw failure(error, stream.ref(ShardID(0)))
                 } catch {
-                    throw .internalFailure
+                    throw failure(error)
                 }
+                await finishOrLeave(stream)
             }
         }
     }
 
-    /// Everything of a stream in DELETING goes; its row last.
+    /// Everything of a stream in DELETING goes; its row last, and then its name is free.
     private func remove(_ stream: Stream) async throws {
         let record = stream.record
         for shard in record.shards.shards + (record.reshard?.result.shards ?? []) {
@@ -159,12 +205,14 @@ extension Collector {
             try await state.delete(StateKey("producers", ref.description), if: .none)
         }
         try await state.delete(StateKey("streams", record.key.row), if: .none)
+        streams.withLock { $0[stream.key] = nil }
+        meters.forget(stream.key)
     }
 
     func describeStream(_ request: APIRequest) throws(AWSError) -> [UInt8] {
         let asked = try DescribeStreamRequest(body: request.body)
         let record = try stream(asked.stream, request.region).record
-        var shards = record.shards.shards[...]
+        var shards = record.listedShards[...]
         if let start = asked.exclusiveStartShardID {
             guard let id = ShardID(lenient: start) else { throw unknownShard(start, record.key.name) }
             shards = shards.drop { $0.id <= id }

@@ -8,21 +8,31 @@ extension Collector {
     /// Runs until cancelled.
     public func run() async {
         while !Task.isCancelled {
-            for stream in streams.withLock({ Array($0.values) }) {
-                do {
-                    try await keepUp(stream)
-                } catch {
-                    logger.error(
-                        "upkeep failed; it is tried again",
-                        metadata: ["stream": "\(stream.key.row)", "error": "\(error)"]
-                    )
-                }
-            }
+            await keepUp()
+            // A cancelled sleep ends the loop.
             try? await Task.sleep(for: .seconds(5))
         }
     }
 
+    /// One round over all streams.
+    func keepUp() async {
+        for stream in streams.withLock({ Array($0.values) }) {
+            do {
+                try await keepUp(stream)
+            } catch {
+                logger.error(
+                    "upkeep failed; it is tried again",
+                    metadata: ["stream": "\(stream.key.row)", "error": "\(error)"]
+                )
+            }
+        }
+    }
+
     private func keepUp(_ stream: Stream) async throws {
+        if stream.record.isUnfinished {
+            try await stream.control.withLock { () async throws in try await finish(stream) }
+        }
+        if stream.record.status == .deleting { return }
         let record = stream.record
         let horizon = now() - Int64(record.retentionHours) * 3_600_000
         for shard in record.shards.shards {

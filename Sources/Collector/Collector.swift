@@ -136,6 +136,13 @@ public final class Collector: Sendable {
         return stream
     }
 
+    /// One that takes and gives records: in CREATING it does not yet, in DELETING no more.
+    func serving(_ reference: StreamReference, _ region: String) throws(AWSError) -> Stream {
+        let stream = try stream(reference, region)
+        guard stream.isServing else { throw notFound(stream.key.name) }
+        return stream
+    }
+
     func notFound(_ name: String) -> AWSError {
         .notFound("Stream \(name) under account \(configuration.account) not found.")
     }

@@ -39,8 +39,8 @@ struct PutJob {
     /// A shard's part of the request in one round.
     private struct Part {
         var run: RecordRun
-        /// Whether every record was checked against what its producer has stored.
-        var isSifted = false
+        /// When every record was checked against what its producer has stored: what the shard's own log held of it then.
+        var sifted: [UInt64: Int64]?
     }
 
     private enum Verdict: Sendable {
@@ -83,9 +83,21 @@ struct PutJob {
                 }
             }
             await settle(round, verdicts, routes, refused: refused)
-            if isDone { return }
+            if isDone || (producers != nil && stopAtFailure()) { return }
         }
         throw .unavailable("The stream's shards keep changing. Try again.")
+    }
+
+    /// A producer's later records must not overtake its earlier ones in a shard, or the earlier ones would be taken for
+    /// stored. So when a record has failed, those that would go into another round fail too, and all are sent again.
+    private mutating func stopAtFailure() -> Bool {
+        var failure: Outcome?
+        for case .failed(let shard, let reason) in outcomes { failure = .failed(shard: shard, reason: reason) }
+        guard let failure else { return false }
+        for index in outcomes.indices {
+            if case .waiting = outcomes[index] { outcomes[index] = failure }
+        }
+        return true
     }
 
     // MARK: - Encoding
@@ -96,8 +108,8 @@ struct PutJob {
         var slots: [Int32]
         /// Per entry: its index within its run.
         var ordinals: [Int32]
-        /// Entries that were stored before, with their slots.
-        var duplicates: [(entry: Int, slot: Int)]
+        /// Entries that were stored before, with their slots, and when that was found.
+        var duplicates: [(entry: Int, slot: Int, epoch: Int)]
     }
 
     private func encode(_ routes: Routes, sifting: Set<UInt32>) throws(AWSError) -> Round {
@@ -119,17 +131,24 @@ struct PutJob {
                 let slot = routes.index(of: key)
                 let writer = routes.writers[slot]
                 let isSifted = sifting.contains(writer.shard.id.index)
-                if isSifted, let sequence,
-                    writer.isDuplicate(producer: sequence.producer, sequence: sequence.number, key: key)
-                {
-                    round.duplicates.append((index, slot))
-                    continue
+                var own: Int64?
+                if isSifted, let sequence {
+                    let found = writer.find(producer: sequence.producer, sequence: sequence.number, key: key)
+                    if found.isDuplicate {
+                        round.duplicates.append((index, slot, found.epoch))
+                        continue
+                    }
+                    own = found.own
                 }
                 if round.parts[slot] == nil {
                     round.parts[slot] = Part(
                         run: RecordRun(producerCapacity: stretchLimit, reserving: reserve),
-                        isSifted: isSifted
+                        sifted: isSifted ? [:] : nil
                     )
+                }
+                // The first look counts: when a later one differs, the run is sifted again.
+                if let own, let sequence, round.parts[slot]!.sifted![sequence.producer] == nil {
+                    round.parts[slot]!.sifted![sequence.producer] = own
                 }
                 round.slots[index] = Int32(slot)
                 round.ordinals[index] = Int32(round.parts[slot]!.run.count)
@@ -201,7 +220,7 @@ struct PutJob {
             join.begin(expecting: parts.count { $0 != nil }, continuation)
             for (slot, part) in parts.enumerated() {
                 guard let part else { continue }
-                let admission = routes.writers[slot].enqueue(part.run) { result in
+                let admission = routes.writers[slot].enqueue(part.run, sifted: part.sifted) { result in
                     switch result {
                     case .success(let placement): join.complete(slot, .placed(placement))
                     case .failure(let failure): join.complete(slot, .failed(failure))
@@ -273,8 +292,9 @@ struct PutJob {
         }
         // A duplicate may still be on its way to the disk: its answer waits for it.
         var ends: [Int: Position?] = [:]
-        for (entry, slot) in round.duplicates {
-            if ends[slot] == nil { ends[slot] = await routes.writers[slot].settled() }
+        for (entry, slot, epoch) in round.duplicates {
+            // The first finding's epoch is the oldest: when it still holds, the others' do.
+            if ends[slot] == nil { ends[slot] = await routes.writers[slot].settled(since: epoch) }
             let shard = routes.writers[slot].shard
             if let end = ends[slot] ?? nil {
                 outcomes[entry] = .duplicate(

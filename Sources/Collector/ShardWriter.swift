@@ -36,7 +36,7 @@ final class ShardWriter: Sendable {
     enum Admission: Sendable {
         /// Its completion will be called.
         case accepted
-        /// It holds sequences the shard may have already: look at its records one by one (`isDuplicate`).
+        /// It holds sequences the shard may have already: look at its records one by one (`find`).
         case overlaps
         /// The writer must be opened (again) first.
         case needsOpening
@@ -85,12 +85,19 @@ final class ShardWriter: Sendable {
         var producers = ProducerTable()
         /// Enqueued, not yet durable.
         var queued: [UInt64: Int64] = [:]
-        /// Appends handed to the log, and those it has answered: answers come in order.
+        /// Counts failures: what was learnt of the queue before one does not hold behind it.
+        var epoch = 0
+        /// Appends handed to the log in this epoch, and those it has answered: answers come in order.
         var sealed = 0
         var answered = 0
-        /// Called when so many appends are answered; false when one failed meanwhile.
+        /// Called when so many appends of this epoch are answered; false when one failed.
         var barriers: [(after: Int, done: @Sendable (Bool) -> Void)] = []
         var bytesSinceSnapshot = 0
+
+        /// The producer's last sequence that is in the shard's own log, or on its way there.
+        func own(_ producer: UInt64) -> Int64 {
+            max(producers.own[producer]?.last ?? .min, queued[producer] ?? .min)
+        }
     }
 
     /// Starts unopened.
@@ -121,7 +128,14 @@ final class ShardWriter: Sendable {
     var barrierCount: Int { state.withLock { $0.barriers.count } }
 
     /// Queues a run. `completion` is called on a thread of the log, once, when the run is durable or has failed.
-    func enqueue(_ run: consuming RecordRun, completion: @escaping Completion) -> Admission {
+    ///
+    /// `sifted` is for a run whose records were looked at one by one: what the shard itself held of each producer then. The
+    /// run is taken when that still holds.
+    func enqueue(
+        _ run: consuming RecordRun,
+        sifted: [UInt64: Int64]? = nil,
+        completion: @escaping Completion
+    ) -> Admission {
         let run = run
         return state.withLock { state in
             switch state.phase {
@@ -130,13 +144,16 @@ final class ShardWriter: Sendable {
             case .open: break
             }
             for range in run.producers where range.first <= range.last {
-                let known = max(
-                    state.producers.highest(range.producer) ?? .min,
-                    state.queued[range.producer] ?? .min
-                )
-                if range.first <= known { return .overlaps }
+                let own = state.own(range.producer)
+                if let sifted {
+                    if sifted[range.producer] != own { return .overlaps }
+                } else if range.first <= max(own, state.producers.highest(range.producer) ?? .min) {
+                    return .overlaps
+                }
             }
-            for range in run.producers where range.first <= range.last { state.queued[range.producer] = range.last }
+            for range in run.producers where range.first <= range.last {
+                state.queued[range.producer] = max(range.last, state.queued[range.producer] ?? .min)
+            }
             let isSmall = run.byteCount < Self.mergeLimit
             state.pendingRecords += run.count
             state.pendingBytes += run.byteCount
@@ -148,26 +165,38 @@ final class ShardWriter: Sendable {
         }
     }
 
-    /// Whether the shard holds this record, or is about to.
-    func isDuplicate(producer: UInt64, sequence: Int64, key: HashKey) -> Bool {
+    /// What the shard knows of a record.
+    struct Finding {
+        /// Whether it is there, or about to be; `settled` tells.
+        var isDuplicate: Bool
+        /// The last sequence of the producer that the shard took itself.
+        var own: Int64
+        /// For `settled`.
+        var epoch: Int
+    }
+
+    /// Looks at one record of a producer.
+    func find(producer: UInt64, sequence: Int64, key: HashKey) -> Finding {
         state.withLock { state in
-            if let queued = state.queued[producer], sequence <= queued { return true }
-            guard let last = state.producers.last(producer, for: key) else { return false }
-            return sequence <= last
+            let own = state.own(producer)
+            let last = max(own, state.producers.last(producer, for: key) ?? .min)
+            return Finding(isDuplicate: sequence <= last, own: own, epoch: state.epoch)
         }
     }
 
-    /// Returns when everything enqueued before is durable, with the last frame's position; nil when some of it failed.
-    func settled() async -> Position? {
+    /// Returns when everything enqueued before is durable, with the last frame's position; nil when some of it failed, also
+    /// when it did so since a finding of the named epoch.
+    func settled(since epoch: Int? = nil) async -> Position? {
         let isGood = await withCheckedContinuation { continuation in
-            let isIdle = state.withLock { state in
+            let known: Bool? = state.withLock { state in
+                if let epoch, epoch != state.epoch { return false }
                 // What is pending goes with the next append. Later ones are not waited for: they may never end.
                 let after = state.sealed + (state.pending.isEmpty ? 0 : 1)
                 if state.answered >= after { return true }
                 state.barriers.append((after, { continuation.resume(returning: $0) }))
-                return false
+                return nil
             }
-            if isIdle { continuation.resume(returning: true) }
+            if let known { continuation.resume(returning: known) }
         }
         return isGood ? state.withLock { $0.last } : nil
     }
@@ -251,9 +280,13 @@ final class ShardWriter: Sendable {
                 firstIndex: place.firstIndex
             )
         }
+        let epoch = state.epoch
         appender.append(frames) { [self] result in
             let actions = self.state.withLock { state in
-                self.finish(&state, result, sealed.map(\.producers), arrival)
+                // An answer to an append behind one that failed, perhaps after the shard was opened anew: it fails too, and
+                // says nothing of what was queued since.
+                if state.epoch != epoch { return [@Sendable () -> Void]() }
+                return self.finish(&state, result, sealed.map(\.producers), arrival)
             }
             switch result {
             case .success(let positions):
@@ -282,34 +315,36 @@ final class ShardWriter: Sendable {
         _ producers: [[ProducerRange]],
         _ arrival: Int64
     ) -> [@Sendable () -> Void] {
-        state.inFlight -= 1
-        state.answered += 1
-        var actions: [@Sendable () -> Void] = []
         switch result {
-        case .success:
+        case .success(let positions):
+            state.inFlight -= 1
+            state.answered += 1
             // The last frame's own position: a snapshot taken here must not skip frames whose completions are to come.
-            if case .success(let positions) = result, let last = positions.last { state.last = last }
+            if let last = positions.last { state.last = last }
             for range in producers.joined() where range.first <= range.last {
                 state.producers.note(range.producer, last: range.last, seen: arrival)
                 if state.queued[range.producer] == range.last { state.queued[range.producer] = nil }
             }
             if state.inFlight == 0 { seal(&state) }
+            let answered = state.answered
+            let reached = state.barriers.filter { $0.after <= answered }
+            state.barriers.removeAll { $0.after <= answered }
+            return reached.map { barrier in { barrier.done(true) } }
         case .failure(let error):
             // What was queued behind the failed append can't be ordered behind it any more: it fails too, and the next
             // put opens the shard anew and reads what really stands in the log.
-            let failed = state.pending
-            state.pending = []
+            let (failed, barriers) = (state.pending, state.barriers)
+            state.epoch += 1
+            (state.inFlight, state.sealed, state.answered) = (0, 0, 0)
+            (state.pending, state.barriers, state.queued) = ([], [], [:])
             (state.pendingRecords, state.pendingBytes) = (0, 0)
-            state.queued = [:]
             if state.phase == .open { state.phase = .unopened }
             let failure = Self.failure(error)
-            actions += failed.map { item in { item.completion(.failure(failure)) } }
+            var actions: [@Sendable () -> Void] = []
+            for item in failed { actions.append { item.completion(.failure(failure)) } }
+            for barrier in barriers { actions.append { barrier.done(false) } }
+            return actions
         }
-        let isGood = if case .success = result { true } else { false }
-        let (reached, answered) = (state.barriers.filter { !isGood || $0.after <= state.answered }, state.answered)
-        actions += reached.map { barrier in { barrier.done(isGood) } }
-        state.barriers.removeAll { !isGood || $0.after <= answered }
-        return actions
     }
 
     private static func failure(_ error: ShardLogError) -> WriteFailure {

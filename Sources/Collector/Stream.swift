@@ -48,6 +48,14 @@ final class Stream: Sendable {
     var record: StreamRecord { state.withLock { $0.record } }
     var routes: Routes { state.withLock { $0.routes } }
 
+    /// Whether it takes and gives records.
+    var isServing: Bool {
+        switch record.status {
+        case .active, .updating: true
+        case .creating, .deleting: false
+        }
+    }
+
     func update(_ record: StreamRecord, revision: Revision, routes: Routes? = nil) {
         state.withLock { state in
             state.record = record

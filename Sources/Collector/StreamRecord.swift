@@ -34,6 +34,12 @@ struct StreamRecord: Sendable, Equatable {
     var shards: ShardMap
     var reshard: Reshard?
 
+    /// Whether a change is under way.
+    var isUnfinished: Bool { status != .active || reshard != nil }
+
+    /// What clients are shown: shards appear when the stream is made.
+    var listedShards: [Shard] { status == .creating ? [] : shards.shards }
+
     func arn(account: String) -> String { "arn:aws:kinesis:\(key.region):\(account):stream/\(key.name)" }
 }
 

@@ -253,6 +253,11 @@ final class CommitThread: Sendable {
         }
         do throws(ShardLogError) {
             try part.shard.with { state throws(ShardLogError) in
+                // Somebody opened the shard while the group was written: its tail is without the group, and stays so. But a
+                // shard that is sealed on disk is sealed.
+                if state.owner != part.owner, !part.closes {
+                    throw ShardLogError.conflict(actual: Position(rawValue: state.tail))
+                }
                 // A trim may have removed segments from the front meanwhile.
                 let first = state.segments.first?.base ?? 0
                 state.segments = part.segments.filter { $0.base >= first }
@@ -262,6 +267,7 @@ final class CommitThread: Sendable {
             }
         } catch {
             part.failure = error
+            cut(part)
         }
         part.shard.waiters.wake()
     }

@@ -1,5 +1,6 @@
 import Agent
 import ArgumentParser
+import ConfigurationFile
 import Glibc
 
 /// `millrace-agent`: ships files and the journal.

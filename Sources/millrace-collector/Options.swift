@@ -2,8 +2,11 @@ import ArgumentParser
 import CollectorServer
 import Glibc
 
-/// What `run` and `check` both take.
+/// What `run` and `check` both take. Each option is also a variable `MILLRACE_…` and a key of the file.
 struct Options: ParsableArguments {
+    @Option(help: "A file with these options as keys, JSON with comments: dataDir, listen, ... [MILLRACE_CONFIG]")
+    var config: String?
+
     @Option(help: "The folder that holds everything; made when missing. [MILLRACE_DATA_DIR]")
     var dataDir: String?
 
@@ -28,52 +31,75 @@ struct Options: ParsableArguments {
     @Option(help: "The certificate's PEM key. [MILLRACE_TLS_KEY]")
     var tlsKey: String?
 
+    private static let names = ["data-dir", "listen", "account", "auth", "sink-root", "limits", "tls-cert", "tls-key"]
+
     /// The options as they hold, or all that is wrong with them at once.
     func resolved() throws -> Settings {
-        func value(_ flag: String?, _ name: String) -> String? {
-            flag ?? getenv("MILLRACE_\(name)").map { String(cString: $0) }
+        let sources: SettingSources
+        do {
+            sources = try SettingSources(config: config, keys: Self.names)
+        } catch {
+            throw Problem.configuration(error.problems.map(\.description).joined(separator: "\nmillrace-collector: "))
         }
         var problems: [String] = []
-        let folder = value(dataDir, "DATA_DIR")
-        if folder == nil || folder == "" {
-            problems.append("no data folder: name one with --data-dir DIR or MILLRACE_DATA_DIR")
+        /// The setting, when what stands there is right; else the default, and a problem is noted.
+        func value<Value>(
+            _ name: String,
+            _ option: String?,
+            default: Value,
+            expecting expected: String,
+            _ parse: (String) -> Value?
+        ) -> Value {
+            guard let found = sources.find(name, option) else { return `default` }
+            if let value = parse(found.text) { return value }
+            problems.append("\(found.place): found '\(found.text)', expected \(expected)")
+            return `default`
         }
-        let text = value(listen, "LISTEN") ?? "127.0.0.1:4567"
-        let address = ListenAddress(text)
-        if address == nil { problems.append("--listen '\(text)': HOST:PORT is expected, such as 127.0.0.1:4567") }
-        let account = value(account, "ACCOUNT") ?? "000000000000"
-        if account.utf8.count != 12 || !account.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) {
-            problems.append("--account '\(account)': 12 digits are expected")
+        func readable(_ name: String, _ option: String?) -> String? {
+            guard let found = sources.find(name, option) else { return nil }
+            if access(found.text, R_OK) != 0 {
+                let reason = String(cString: strerror(errno))
+                problems.append(
+                    "\(found.place): \(found.text): \(reason); is the path right, and may this user read it?"
+                )
+            }
+            return found.text
         }
-        let auth = value(auth, "AUTH") ?? "sigv4"
-        if auth != "sigv4", auth != "none" { problems.append("--auth '\(auth)': sigv4 or none is expected") }
-        if auth == "none", let address, !address.isLoopback {
+
+        let folder = sources.find("data-dir", dataDir)?.text ?? ""
+        if folder.isEmpty { problems.append("no data folder: name one with --data-dir DIR or MILLRACE_DATA_DIR") }
+        let address = value(
+            "listen",
+            listen,
+            default: .standard,
+            expecting: "HOST:PORT, such as 127.0.0.1:4567",
+            ListenAddress.init
+        )
+        let account = value("account", account, default: "000000000000", expecting: "12 digits") {
+            $0.utf8.count == 12 && $0.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? $0 : nil
+        }
+        let verifies = value("auth", auth, default: true, expecting: "sigv4 or none") {
+            ["sigv4": true, "none": false][$0]
+        }
+        if !verifies, !address.isLoopback {
             problems.append("--auth none is for loopback only, and --listen says \(address.host): use sigv4 there")
         }
-        let limits = value(limits, "LIMITS") ?? "none"
-        if limits != "none" {
-            problems.append("--limits '\(limits)': only none is possible so far; AWS's limits are not there yet")
+        value("limits", limits, default: (), expecting: "none: AWS's limits are not there yet") {
+            $0 == "none" ? () : nil
         }
-        let (certificate, key) = (value(tlsCert, "TLS_CERT"), value(tlsKey, "TLS_KEY"))
+        let (certificate, key) = (readable("tls-cert", tlsCert), readable("tls-key", tlsKey))
         if (certificate == nil) != (key == nil) {
             problems.append("--tls-cert and --tls-key go together: give both or neither")
         }
-        for (flag, path) in [("--tls-cert", certificate), ("--tls-key", key)] {
-            if let path, access(path, R_OK) != 0 {
-                problems.append(
-                    "\(flag) \(path): \(String(cString: strerror(errno))); is the path right, and readable to this user?"
-                )
-            }
-        }
-        guard problems.isEmpty, let folder, let address else {
+        guard problems.isEmpty else {
             throw Problem.configuration(problems.joined(separator: "\nmillrace-collector: "))
         }
         return Settings(
             dataDir: folder,
             listen: address,
             account: account,
-            verifiesSignatures: auth == "sigv4",
-            sinkRoot: value(sinkRoot, "SINK_ROOT") ?? folder + "/sinks",
+            verifiesSignatures: verifies,
+            sinkRoot: sources.find("sink-root", sinkRoot)?.text ?? folder + "/sinks",
             tls: certificate.flatMap { certificate in key.map { (certificate, $0) } }
         )
     }
@@ -87,27 +113,4 @@ struct Settings {
     var verifiesSignatures: Bool
     var sinkRoot: String
     var tls: (certificate: String, key: String)?
-}
-
-struct Check: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Says what `run` would do with these options, and does nothing."
-    )
-
-    @OptionGroup var options: Options
-
-    func run() throws {
-        let settings = try options.resolved()
-        print("data folder  \(settings.dataDir)\(access(settings.dataDir, F_OK) == 0 ? "" : " (will be made)")")
-        print("listen       \(settings.listen.host):\(settings.listen.port)\(settings.tls == nil ? "" : " with TLS")")
-        print("account      \(settings.account)")
-        print("signatures   \(settings.verifiesSignatures ? "verified" : "accepted unseen")")
-        print("sink root    \(settings.sinkRoot)")
-        if access(settings.dataDir, F_OK) == 0, access(settings.dataDir, R_OK | W_OK | X_OK) != 0 {
-            throw Problem.configuration(
-                "\(settings.dataDir): this user can't read and write it: chown it, or choose another folder"
-            )
-        }
-        print("ok")
-    }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CSystemd
 import Collector
 import CollectorServer
 import Delivery
@@ -30,6 +31,13 @@ struct Run: AsyncParsableCommand {
         } catch {
             throw Problem.failure("\(error)")
         }
+    }
+
+    /// Tells whoever started the collector that it serves. Without a NOTIFY_SOCKET sd_notify(3) does nothing, and a negative
+    /// answer means that nobody listens.
+    private static func sayReady(_ url: String) {
+        say("ready \(url)")
+        _ = sd_notify(0, "READY=1\nSTATUS=serves \(url)")
     }
 
     private func serve(_ settings: Settings, _ logger: Logger) async throws {
@@ -79,7 +87,7 @@ struct Run: AsyncParsableCommand {
                 services: [
                     Part { await collector.run() },
                     Part { try await delivery.run() },
-                    Part { try await server.run { say("ready \($0)") } },
+                    Part { try await server.run { Self.sayReady($0) } },
                 ].map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
@@ -88,6 +96,7 @@ struct Run: AsyncParsableCommand {
         do {
             try await group.run()
         } catch is CancellationError {}
+        _ = sd_notify(0, "STOPPING=1")
         await collector.saveSnapshots()
         await log.close()
         try state.close()

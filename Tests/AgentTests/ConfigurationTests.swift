@@ -1,3 +1,4 @@
+import ConfigurationFile
 import FileTail
 import Foundation
 import Testing

@@ -52,6 +52,8 @@ import Testing
     func tailAndFollow() throws {
         let journald = try Journald()
         try journald.run("lines 1 20 old")
+        // Else journald may still have some of them in its socket when the tail is opened behind what it has written.
+        try journald.run("journalctl --sync")
         var configuration = configuration(journald)
         configuration.initialPosition = .tail
         configuration.format = .message

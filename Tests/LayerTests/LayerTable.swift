@@ -11,7 +11,10 @@ enum LayerTable {
 
     private static let rows: [[String]] = [
         ["StreamModel", "AWSProtocol", "DiskIO", "CSystemd", "CChecksums"],
-        ["KinesisTypes", "FirehoseTypes", "DynamoDBTypes", "RecordBatch", "ShardLog", "StateStore"],
+        [
+            "KinesisTypes", "FirehoseTypes", "DynamoDBTypes", "RecordBatch", "ShardLog", "StateStore",
+            "ConfigurationFile",
+        ],
         [
             "EmbeddedLog", "EmbeddedState", "LeaseTable", "AWSClient", "KPLAggregation", "FileTail", "JournalTail",
             "SinkFiles",

@@ -6,12 +6,14 @@ import Testing
 
 /// The engines that must pass the contract.
 enum Engine: CaseIterable, Sendable {
-    case memory, embedded
+    case memory, embedded, delayed
 
     func open(_ folder: TemporaryFolder) throws -> any ShardLog {
         switch self {
         case .memory: MemoryShardLog()
         case .embedded: try folder.open()
+        case .delayed:
+            FaultyShardLog(MemoryShardLog(), seed: 1, rates: .init(delay: 0.3, longestDelay: .milliseconds(1)))
         }
     }
 }
@@ -188,6 +190,31 @@ struct ContractTests {
                     }
                 }
                 try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test(
+        "a new owner's tail holds: what an earlier one has under way is before it, or fails",
+        arguments: Engine.allCases
+    )
+    func takeover(engine: Engine) async throws {
+        try await with(engine) { log in
+            try await log.create(shard)
+            for round in 0..<200 {
+                let first = try await log.openAppender(shard, expecting: nil)
+                async let appended = withTaskGroup(of: Position?.self) { group in
+                    for number in 0..<4 { group.addTask { try? await first.append([frame(number)]).last } }
+                    return await group.reduce(into: [Position?]()) { $0.append($1) }.compactMap { $0 }
+                }
+                // Somewhere in the appends' way to the disk.
+                try await Task.sleep(for: .microseconds(round * 10))
+                let second = try await log.openAppender(shard, expecting: nil)
+                let tail = second.tail
+                #expect(await appended.allSatisfy { $0 < tail }, "round \(round)")
+                #expect(try await log.bounds(shard).tail == tail)
+                let next = try await second.append([frame(9)])
+                #expect(next[0] >= tail)
             }
         }
     }

@@ -1,8 +1,9 @@
 import AWSProtocol
+import ConfigurationFile
 
 extension AgentConfiguration {
     /// Reads the top level.
-    mutating func read(_ members: [JSONValue.Member], _ findings: KeyReader.Findings) {
+    mutating func read(_ members: [JSONValue.Member], _ findings: ConfigurationFindings) {
         var keys = KeyReader(members, at: "", offset: 0, findings)
         readPlaces(&keys)
         readCredentials(&keys)
@@ -134,7 +135,7 @@ extension AgentConfiguration {
     }
 
     /// Lets the environment override the file.
-    mutating func override(_ environment: [String: String], _ findings: KeyReader.Findings) {
+    mutating func override(_ environment: [String: String], _ findings: ConfigurationFindings) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let folder = value("MILLRACE_STATE_DIR") { stateDirectory = folder }
         if let region = value("MILLRACE_REGION") { self.region = region }

@@ -1,5 +1,4 @@
-import AWSProtocol
-import Glibc
+import ConfigurationFile
 
 /// The whole of an `agent.json`: Amazon's format, with keys of our own. Every key is described in `agent.json.example`.
 public struct AgentConfiguration: Sendable {
@@ -41,12 +40,7 @@ public struct AgentConfiguration: Sendable {
     /// `MILLRACE_FIREHOSE_ENDPOINT`, `MILLRACE_REGION`.
     /// Throws all that is wrong at once.
     public init(file path: String, environment: [String: String] = [:]) throws(ConfigurationProblems) {
-        let bytes: [UInt8]
-        switch Self.read(path) {
-        case .success(let content): bytes = content
-        case .failure(let problem): throw ConfigurationProblems(problems: [problem])
-        }
-        try self.init(text: bytes, path: path, environment: environment)
+        try self.init(SourceText(file: path), environment: environment)
     }
 
     /// Reads a file's content; `path` is for messages. Throws all that is wrong at once.
@@ -55,51 +49,16 @@ public struct AgentConfiguration: Sendable {
         path: String,
         environment: [String: String] = [:]
     ) throws(ConfigurationProblems) {
-        let findings = KeyReader.Findings(SourceText(path: path, bytes: bytes))
-        do {
-            let document = try JSONValue(parsing: bytes, comments: true)
-            if let members = document.members {
-                read(members, findings)
-                override(environment, findings)
-            } else {
-                findings.problem(at: 0, "", "found \(document.kind), expected an object in braces")
-            }
-        } catch {
-            findings.problem(
-                at: error.offset,
-                "",
-                "is no JSON: \(error.reason); correct the text there or right before it"
-            )
-        }
-        guard findings.problems.isEmpty else {
-            throw ConfigurationProblems(problems: findings.problems.sorted { $0.line < $1.line })
-        }
-        notices = findings.notices
+        try self.init(SourceText(path: path, bytes: bytes), environment: environment)
     }
 
-    private static func read(_ path: String) -> Result<[UInt8], ConfigurationProblem> {
-        func failure(_ what: String) -> Result<[UInt8], ConfigurationProblem> {
-            let reason = String(cString: strerror(errno))
-            return .failure(
-                ConfigurationProblem(
-                    file: path,
-                    line: 0,
-                    keyPath: "",
-                    message: "\(what): \(reason); check the path after --config, and that this user may read it"
-                )
-            )
+    private init(_ text: SourceText, environment: [String: String]) throws(ConfigurationProblems) {
+        let findings = ConfigurationFindings(text)
+        if let members = findings.members() {
+            read(members, findings)
+            override(environment, findings)
         }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return failure("can't be opened") }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { return failure("can't be read") }
-            if count == 0 { return .success(bytes) }
-            bytes += buffer[..<count]
-        }
+        try findings.throwProblems()
+        notices = findings.notices
     }
 }

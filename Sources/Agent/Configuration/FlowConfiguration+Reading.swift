@@ -1,4 +1,5 @@
 import AWSProtocol
+import ConfigurationFile
 import FileTail
 import JournalTail
 

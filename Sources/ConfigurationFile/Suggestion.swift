@@ -1,8 +1,8 @@
 /// Finds the name that somebody who wrote another one probably meant.
-enum Suggestion {
+public enum Suggestion {
     /// The nearest of `candidates`, when it is near enough to be a slip: at most a third of the letters differ. Case does
     /// not count.
-    static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
+    public static func nearest(to name: String, in candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8)
         var best: (name: String, distance: Int)?
         for candidate in candidates.sorted() {
@@ -13,7 +13,7 @@ enum Suggestion {
     }
 
     /// Insertions, deletions, replacements and swaps of neighbours that lead from one to the other.
-    static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    public static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var beforeLast: [Int] = []
         var last = Array(0...right.count)
         for row in left.indices {

@@ -2,38 +2,18 @@ import AWSProtocol
 
 /// Reads one object of a configuration file key by key. What is wrong is collected, not thrown, so that all of it can be
 /// told at once; a wrong value reads as its default.
-struct KeyReader {
-    /// Where findings go; one for the whole document.
-    final class Findings {
-        let text: SourceText
-        var problems: [ConfigurationProblem] = []
-        var notices: [ConfigurationProblem] = []
-
-        init(_ text: SourceText) { self.text = text }
-
-        func problem(at offset: Int?, _ keyPath: String, _ message: String) {
-            problems.append(finding(offset, keyPath, message))
-        }
-
-        func notice(at offset: Int?, _ keyPath: String, _ message: String) {
-            notices.append(finding(offset, keyPath, message))
-        }
-
-        private func finding(_ offset: Int?, _ keyPath: String, _ message: String) -> ConfigurationProblem {
-            let line = offset.map { text.line(of: $0) } ?? 0
-            return ConfigurationProblem(file: text.path, line: line, keyPath: keyPath, message: message)
-        }
-    }
-
-    let findings: Findings
+public struct KeyReader {
+    /// Where this object's findings go.
+    public let findings: ConfigurationFindings
     /// The object's own place: empty, or such as `flows[0]`.
-    let keyPath: String
+    public let keyPath: String
     /// Where the object stands.
-    let offset: Int
+    public let offset: Int
     private let members: [JSONValue.Member]
     private var known: Set<String> = []
 
-    init(_ members: [JSONValue.Member], at keyPath: String, offset: Int, _ findings: Findings) {
+    /// `offset` is used where the object is empty.
+    public init(_ members: [JSONValue.Member], at keyPath: String, offset: Int, _ findings: ConfigurationFindings) {
         self.members = members
         self.keyPath = keyPath
         self.offset = members.first?.offset ?? offset
@@ -53,26 +33,26 @@ struct KeyReader {
     }
 
     /// The key's place in the document.
-    func path(_ key: String) -> String { keyPath.isEmpty ? key : "\(keyPath).\(key)" }
+    public func path(_ key: String) -> String { keyPath.isEmpty ? key : "\(keyPath).\(key)" }
 
     /// The key's member; nil where it is missing or null.
-    mutating func member(_ key: String) -> JSONValue.Member? {
+    public mutating func member(_ key: String) -> JSONValue.Member? {
         known.insert(key)
         return members.last { $0.name == key && $0.value != .null }
     }
 
     /// Notes a mistake in this object.
-    func problem(_ key: String, _ message: String) {
+    public func problem(_ key: String, _ message: String) {
         findings.problem(at: members.last { $0.name == key }?.offset ?? offset, path(key), message)
     }
 
     /// Notes a mistake of the object as a whole.
-    func problem(_ message: String) { findings.problem(at: offset, keyPath, message) }
+    public func problem(_ message: String) { findings.problem(at: offset, keyPath, message) }
 
     // MARK: - Values
 
     /// Text that is not empty.
-    mutating func text(_ key: String) -> String? {
+    public mutating func text(_ key: String) -> String? {
         guard let value = member(key)?.value else { return nil }
         guard case .string(let text) = value else {
             problem(key, "found \(value.kind), expected text; put it in quotes")
@@ -86,7 +66,7 @@ struct KeyReader {
     }
 
     /// A whole number, also as text.
-    mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
+    public mutating func integer(_ key: String, in range: ClosedRange<Int>) -> Int? {
         guard let value = member(key)?.value else { return nil }
         let number: Int64?
         switch value {
@@ -105,7 +85,7 @@ struct KeyReader {
     }
 
     /// A boolean, also as text: true, yes, t, y, 1 and their opposites.
-    mutating func truth(_ key: String) -> Bool? {
+    public mutating func truth(_ key: String) -> Bool? {
         guard let value = member(key)?.value else { return nil }
         let word =
             switch value {
@@ -123,7 +103,7 @@ struct KeyReader {
     }
 
     /// One of several words; case does not count.
-    mutating func choice<Choice: RawRepresentable & CaseIterable>(
+    public mutating func choice<Choice: RawRepresentable & CaseIterable>(
         _ key: String,
         _ type: Choice.Type
     ) -> Choice? where Choice.RawValue == String {
@@ -138,7 +118,7 @@ struct KeyReader {
     }
 
     /// A list of texts.
-    mutating func texts(_ key: String) -> [String]? {
+    public mutating func texts(_ key: String) -> [String]? {
         guard let value = member(key)?.value else { return nil }
         guard let elements = value.array, case let texts = elements.compactMap(\.string), texts.count == elements.count
         else {
@@ -151,7 +131,7 @@ struct KeyReader {
     // MARK: - Keys that are not read
 
     /// Keys that are accepted because Amazon's agent has them, and why they change nothing here.
-    mutating func ignore(_ keys: [String], because reason: String) {
+    public mutating func ignore(_ keys: [String], because reason: String) {
         for key in keys {
             guard let member = member(key) else { continue }
             findings.notice(at: member.offset, path(key), "has no effect: \(reason)")
@@ -159,7 +139,7 @@ struct KeyReader {
     }
 
     /// Keys whose meaning would be lost if they were passed over.
-    mutating func refuse(_ keys: [String], because reason: String) {
+    public mutating func refuse(_ keys: [String], because reason: String) {
         for key in keys {
             guard let member = member(key) else { continue }
             findings.problem(at: member.offset, path(key), reason)
@@ -167,7 +147,7 @@ struct KeyReader {
     }
 
     /// Reports every member that nobody asked for. The last call.
-    func finish() {
+    public func finish() {
         for member in members where !known.contains(member.name) {
             let nearest = Suggestion.nearest(to: member.name, in: known)
             findings.problem(

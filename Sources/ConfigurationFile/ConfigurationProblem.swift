@@ -9,6 +9,14 @@ public struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConv
     /// What was found, what is expected, what to do.
     public var message: String
 
+    /// `line` is 0 when the file as a whole is meant.
+    public init(file: String, line: Int, keyPath: String, message: String) {
+        self.file = file
+        self.line = line
+        self.keyPath = keyPath
+        self.message = message
+    }
+
     /// `file:line: key path: message`
     public var description: String {
         let place = line > 0 ? "\(file):\(line)" : file
@@ -20,6 +28,9 @@ public struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConv
 public struct ConfigurationProblems: Error, Sendable, Equatable, CustomStringConvertible {
     /// At least one.
     public var problems: [ConfigurationProblem]
+
+    /// At least one.
+    public init(problems: [ConfigurationProblem]) { self.problems = problems }
 
     /// One problem a line.
     public var description: String { problems.map(\.description).joined(separator: "\n") }

@@ -116,6 +116,7 @@ let package = Package(
         program("millrace", ["AWSClient", "AWSProtocol"]),
         // tests
         tests("AWSProtocolTests", ["AWSProtocol"]),
+        tests("AWSClientTests", ["AWSClient", "AWSProtocol", nio, nioPosix, nioHTTP1, logging]),
         tests("StreamModelTests", ["StreamModel"]),
         tests("RecordBatchTests", ["RecordBatch", "CChecksums"]),
         tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch"]),

@@ -58,6 +58,6 @@ public struct AWSClientError: Error, Sendable, Equatable, CustomStringConvertibl
 
     private static let throttles: Set<String> = [
         "ProvisionedThroughputExceededException", "ThrottlingException", "Throttling", "RequestLimitExceeded",
-        "TooManyRequestsException", "ServiceUnavailableException", "SlowDown",
+        "TooManyRequestsException", "ServiceUnavailableException", "SlowDown", "LimitExceededException",
     ]
 }

@@ -21,7 +21,8 @@ public struct CredentialsFile: Sendable {
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let isIndented = line.first == " " || line.first == "\t"
             let line = Self.trimmed(line)
-            if line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
+            // An indented line belongs to a nested setting, none of which is ours.
+            if isIndented || line.isEmpty || line.hasPrefix("#") || line.hasPrefix(";") { continue }
             if line.hasPrefix("[") {
                 guard line.hasSuffix("]") else {
                     throw Problem(description: "\(path):\(index + 1): a section must end with ']'")
@@ -32,8 +33,7 @@ public struct CredentialsFile: Sendable {
             } else if let equals = line.firstIndex(of: "=") {
                 let name = Self.trimmed(line[..<equals]).lowercased()
                 profiles[section, default: [:]][name] = Self.trimmed(line[line.index(after: equals)...])
-            } else if !isIndented {
-                // An indented line belongs to a nested setting, none of which is ours.
+            } else {
                 throw Problem(description: "\(path):\(index + 1): NAME = VALUE or [SECTION] is expected")
             }
         }

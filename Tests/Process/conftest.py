@@ -2,7 +2,9 @@
 
 import os
 import pathlib
+import shutil
 import signal
+import tempfile
 
 import pytest
 
@@ -61,6 +63,17 @@ def stage(tmp_path):
 
 
 @pytest.fixture
+def open_stage():
+    """A stage in a folder that every user may enter; pytest's own folders are their user's alone."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="millrace-test-"))
+    folder.chmod(0o755)
+    stage = Stage(folder)
+    yield stage
+    stage.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 def collector(stage):
     return stage.collector()
 
@@ -84,7 +97,8 @@ def dynamodb(collector):
 def pytest_runtest_makereport(item, call):
     """A failed test shows the end of what each of its programs said."""
     report = (yield).get_result()
-    stage = getattr(item, "funcargs", {}).get("stage")
+    fixtures = getattr(item, "funcargs", {})
+    stage = fixtures.get("stage") or fixtures.get("open_stage")
     if report.failed and stage is not None:
         for program in stage.programs:
             state = "running" if program.running else f"ended: {program.process and program.process.returncode}"

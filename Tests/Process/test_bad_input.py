@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -181,28 +182,31 @@ def test_an_unreadable_file_is_named_and_the_others_are_shipped(stage, collector
     agent.expect_running()
 
 
-def test_a_file_without_read_permission_is_named_and_shipped_once_it_may_be_read(stage, collector, kinesis, tmp_path):
+def test_a_file_without_read_permission_is_named_and_shipped_once_it_may_be_read(open_stage):
     if os.geteuid() != 0:
         pytest.skip("needs root, to become another user")
+    collector = open_stage.collector()
+    kinesis = aws.client("kinesis", collector)
     aws.create_stream(kinesis, "s")
-    os.chmod(tmp_path, 0o777)
-    logs = tmp_path / "logs"
-    logs.mkdir(mode=0o755)
+    logs = open_stage.folder / "logs"
+    logs.mkdir()
     (logs / "good.log").write_text("one\n")
     (logs / "secret.log").write_text("two\n")
-    os.chmod(logs / "secret.log", 0)
-    if subprocess.run(["setpriv", "--reuid=65534", "--clear-groups", "test", "-r", str(logs / "good.log")]).returncode:
-        pytest.skip("another user may not enter the test's folder")
-    agent = stage.agent(collector, [flow(logs / "*.log")])
+    (logs / "secret.log").chmod(0)
+    agent = open_stage.agent(collector, [flow(logs / "*.log")])
+    agent.config.chmod(0o644)
     agent.state.mkdir()
     os.chown(agent.state, 65534, 65534)
-    agent.arguments = ["--reuid=65534", "--clear-groups", agent.binary, *agent.arguments]
+    # The build folder may be closed to other users.
+    program = open_stage.folder / "millrace-agent"
+    shutil.copy(agent.binary, program)
+    agent.arguments = ["--reuid=65534", "--clear-groups", str(program), *agent.arguments]
     agent.binary = "setpriv"
     agent.start()
     reader = aws.StreamReader(kinesis, "s")
     eventually(lambda: reader.read().texts == ["one"], 20, what="the readable file is shipped")
     eventually(lambda: "secret.log" in agent.tail(400), 20, what="the agent names the file it may not read")
-    os.chmod(logs / "secret.log", 0o644)
+    (logs / "secret.log").chmod(0o644)
     eventually(lambda: sorted(reader.read().texts) == ["one", "two"], 40, what="the file is shipped")
 
 

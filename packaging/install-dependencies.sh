@@ -7,7 +7,8 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-build_packages=(ca-certificates curl g++ git libc6-dev libncurses6 libsqlite3-dev libsystemd-dev libxml2 pkg-config tzdata)
+build_packages=(ca-certificates curl g++ git libc6-dev libncurses6 libsqlite3-dev libsystemd-dev libxml2 pkg-config tzdata
+    zlib1g-dev)
 test_packages=(bsdutils gcc procps python3 python3-venv systemd systemd-journal-remote util-linux)
 bench_packages=(gcc libssl-dev)
 python_packages=(boto3==1.43.11 awscli==1.45.11 pytest==9.0.3)

@@ -132,7 +132,11 @@ struct Endpoint: Sendable {
         let scheme = ["http://", "https://"].first { text.lowercased().hasPrefix($0) }
         let rest = text.dropFirst(scheme?.count ?? 0)
         let authority = rest.prefix { $0 != "/" }
-        guard let scheme, !authority.isEmpty, !authority.contains("@"), !rest.contains("?"), !rest.contains(" ") else {
+        // Behind the last colon, unless that is within the brackets of an IPv6 address.
+        let port = authority.lastIndex(of: ":").map { authority[authority.index(after: $0)...] }
+        let isPort = port.map { $0.hasSuffix("]") || (1...65535).contains(Int($0) ?? 0) } ?? true
+        guard let scheme, !authority.isEmpty, !authority.contains("@"), !rest.contains("?"), !rest.contains(" "), isPort
+        else {
             throw AWSClientError(
                 .configuration,
                 "'\(text)' is not an endpoint: http://HOST:PORT or https://HOST is expected"

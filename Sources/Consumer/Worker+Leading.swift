@@ -41,15 +41,33 @@ extension Worker {
     }
 
     private func syncShards() async throws {
-        let shards = try await reader.shards()
         let leases = try await store.leases()
-        let plan = ShardSync.plan(shards: shards, leases: leases, position: configuration.position)
+        let shards = try await reader.shards()
+        let plan = ShardSync.plan(
+            shards: shards,
+            leases: leases,
+            position: configuration.position,
+            now: clock.wallMilliseconds
+        )
         for lease in plan.create where try await store.create(lease) {
             logger.info("made a lease", metadata: ["shard": "\(lease.key)", "start": "\(lease.checkpoint)"])
         }
         for lease in plan.delete where try await store.delete(lease.key, counter: lease.counter) {
             logger.info("removed the lease of a shard that has left the stream", metadata: ["shard": "\(lease.key)"])
         }
-        if !plan.create.isEmpty || !plan.delete.isEmpty { leasesChanged() }
+        for lease in plan.restart where try await store.delete(lease.key, counter: lease.counter) {
+            logger.warning(
+                "a finished shard is open: the stream was made anew, and the shard is read from its beginning",
+                metadata: ["shard": "\(lease.key)"]
+            )
+            let fresh = Lease(
+                key: lease.key,
+                checkpoint: .trimHorizon,
+                startingHashKey: lease.startingHashKey,
+                endingHashKey: lease.endingHashKey
+            )
+            _ = try await store.create(fresh)
+        }
+        if !plan.create.isEmpty || !plan.delete.isEmpty || !plan.restart.isEmpty { leasesChanged() }
     }
 }

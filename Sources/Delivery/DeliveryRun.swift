@@ -1,5 +1,6 @@
 import AWSProtocol
 import FirehoseTypes
+import Logging
 import ShardLog
 import SinkFiles
 import StateStore
@@ -31,6 +32,7 @@ struct DeliveryRun {
     let clock: DeliveryClock
     let monitor: DeliveryMonitor
     let mailbox: Mailbox
+    let logger: Logger
     /// Deliver the first buffer as soon as everything is read: the last attempt failed, and its time is long up.
     var isOverdue: Bool
 
@@ -56,6 +58,7 @@ struct DeliveryRun {
         clock: DeliveryClock,
         monitor: DeliveryMonitor,
         mailbox: Mailbox,
+        logger: Logger,
         isOverdue: Bool
     ) {
         self.config = config
@@ -66,6 +69,7 @@ struct DeliveryRun {
         self.clock = clock
         self.monitor = monitor
         self.mailbox = mailbox
+        self.logger = logger
         self.isOverdue = isOverdue
         delimiter = config.destination.delimiterBytes
         sizeLimit = config.destination.sizeInMBs << 20
@@ -269,9 +273,18 @@ struct DeliveryRun {
             if try folders[pending.bucket].recover(pending.file) { progress.commit() } else { progress.pending = nil }
             try await store()
         }
-        for bucket in config.formerBuckets + [config.destination.bucket] {
-            try folders[bucket].sweep(owner: config.uid)
+        for bucket in config.formerBuckets {
+            do {
+                try folders[bucket].sweep(owner: config.uid)
+            } catch {
+                // What lies there unfinished is garbage, and the destination was changed because the bucket is in trouble.
+                logger.warning(
+                    "unfinished files stay in a former bucket",
+                    metadata: ["bucket": "\(bucket)", "error": "\(error)"]
+                )
+            }
         }
+        try folders[config.destination.bucket].sweep(owner: config.uid)
         cursors = progress.positions
         monitor.oldestArrival = nil
         monitor.delivered(progress, clearsError: false)

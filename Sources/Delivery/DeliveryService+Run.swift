@@ -155,6 +155,7 @@ extension DeliveryService {
             clock: clock,
             monitor: worker.monitor,
             mailbox: worker.mailbox,
+            logger: logger,
             isOverdue: isOverdue
         )
         do {

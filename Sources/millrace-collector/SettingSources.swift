@@ -28,9 +28,9 @@ struct SettingSources {
         try findings.throwProblems()
     }
 
-    /// The first source that has it; an empty variable counts as none.
+    /// The first source that has it; an empty option or variable counts as none.
     func find(_ name: String, _ option: String?) -> Found? {
-        if let option { return Found(text: option, place: "--\(name)") }
+        if let option, !option.isEmpty { return Found(text: option, place: "--\(name)") }
         if let text = Self.variable(name) { return Found(text: text, place: Self.variableName(name)) }
         return file[name]
     }

@@ -10,7 +10,8 @@ struct Environment {
 
     /// `failover-milliseconds` is MILLRACE_FAILOVER_MILLISECONDS.
     func text(_ name: String, _ option: String?) -> String? {
-        if let option { return option }
+        // An empty one counts as none, as with variables.
+        if let option, !option.isEmpty { return option }
         let variable = "MILLRACE_" + String(name.map { $0 == "-" ? "_" : $0 }).uppercased()
         return variables[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
@@ -66,6 +67,11 @@ struct StreamOptions: ParsableArguments {
         guard (3...238).contains(application.utf8.count), application.utf8.allSatisfy(Self.isNameByte) else {
             throw Problem.configuration(
                 "--application-name: found '\(application)', expected 3 to 238 of the characters a-z A-Z 0-9 _ . -"
+            )
+        }
+        guard (1...128).contains(stream.utf8.count), stream.utf8.allSatisfy(Self.isNameByte) else {
+            throw Problem.configuration(
+                "--stream: found '\(stream)', expected 1 to 128 of the characters a-z A-Z 0-9 _ . -"
             )
         }
         return Resolved(

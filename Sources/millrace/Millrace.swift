@@ -13,10 +13,8 @@ struct Millrace: AsyncParsableCommand {
     )
 
     static func main() async {
-        // Whoever reads our output may leave early: that ends us quietly, as it ends any filter.
-        signal(SIGPIPE, SIG_DFL)
-        // Being told to stop is how following ends: no failure, and no words.
-        for end in [SIGINT, SIGTERM] { signal(end) { _ in _exit(0) } }
+        // A reader that leaves is an error of that write; `Output` ends us then.
+        signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

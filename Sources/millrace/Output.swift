@@ -20,9 +20,18 @@ enum Output {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            if count <= 0 { return }
+            if count < 0 { failed(file) }
             rest = rest.dropFirst(count)
         }
+    }
+
+    /// Whoever reads our output may leave early: that ends us quietly, as it ends any filter. Anything else is told.
+    private static func failed(_ file: Int32) -> Never {
+        if errno == EPIPE { _exit(0) }
+        if file != STDERR_FILENO {
+            complain("the output can't be written: \(String(cString: strerror(errno)))")
+        }
+        _exit(1)
     }
 
     /// Columns under their heads, as wide as their widest entry.

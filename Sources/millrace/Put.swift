@@ -34,9 +34,14 @@ struct Put: AsyncParsableCommand {
                 try await sender.add(Array(data.utf8))
             } else {
                 var lines = LineReader()
-                while let line = try lines.next() {
-                    try await sender.add(line)
-                    if !lines.hasMore { try await sender.flush() }
+                do {
+                    while let line = try lines.next() {
+                        try await sender.add(line)
+                        if !lines.hasMore { try await sender.flush() }
+                    }
+                } catch let problem as Problem {
+                    try await sender.flush()
+                    throw problem
                 }
             }
             try await sender.flush()
@@ -54,6 +59,7 @@ private struct Sender {
     let key: String?
     let isJSON: Bool
     private(set) var count = 0
+    private var added = 0
     private var waiting: [KinesisClient.PutEntry] = []
     private var bytes = 0
 
@@ -68,13 +74,14 @@ private struct Sender {
         let key = key ?? String(UInt64.random(in: 0..<1_000_000_000))
         waiting.append(KinesisClient.PutEntry(data: data, partitionKey: key))
         bytes += data.count + key.utf8.count
+        added += 1
         if waiting.count == 500 || bytes > 4 * 1024 * 1024 { try await flush() }
     }
 
     mutating func flush() async throws {
         var pause = Duration.milliseconds(100)
         while !waiting.isEmpty {
-            let results = try await kinesis.putRecords(stream, waiting)
+            let results = try await send()
             var failed: [KinesisClient.PutEntry] = []
             var reason = ""
             for (entry, result) in zip(waiting, results) {
@@ -104,37 +111,69 @@ private struct Sender {
         }
         bytes = 0
     }
+
+    /// One call. When it is refused, says where to go on before the refusal is told.
+    private func send() async throws -> [KinesisClient.PutResult] {
+        do {
+            return try await kinesis.putRecords(stream, waiting)
+        } catch {
+            if added > 1 {
+                Output.complain("\(count) of the first \(added) records are stored")
+            }
+            throw error
+        }
+    }
 }
 
-/// Lines of standard input, of any length.
+/// Lines of standard input.
 private struct LineReader {
+    /// The most bytes of a line: what a record may have, 10 MiB.
+    private static let limit = 10 * 1024 * 1024
+
     private var buffer: [UInt8] = []
     private var start = 0
+    /// Before this, behind `start`, stands no newline.
+    private var searched = 0
+    private var count = 0
     private var isAtEnd = false
 
     /// Whether another whole line is here already: reading on would not wait.
-    var hasMore: Bool { buffer[start...].contains(0x0A) }
+    var hasMore: Bool { buffer[searched...].contains(0x0A) }
 
     mutating func next() throws -> [UInt8]? {
         while true {
-            if let newline = buffer[start...].firstIndex(of: 0x0A) {
-                defer { start = newline + 1 }
-                return Array(buffer[start..<newline])
-            }
-            if isAtEnd {
-                defer { start = buffer.count }
-                return start < buffer.count ? Array(buffer[start...]) : nil
+            if let newline = buffer[searched...].firstIndex(of: 0x0A) { return take(upTo: newline, next: newline + 1) }
+            searched = buffer.count
+            if isAtEnd { return start < buffer.count ? take(upTo: buffer.count, next: buffer.count) : nil }
+            guard buffer.count - start <= Self.limit else {
+                throw Problem(
+                    description: "line \(count + 1) has more than \(Self.limit) bytes, more than a record may have; "
+                        + "the lines before it are stored"
+                )
             }
             buffer.removeSubrange(..<start)
+            searched -= start
             start = 0
-            var piece = [UInt8](repeating: 0, count: 65_536)
+            try readMore()
+        }
+    }
+
+    private mutating func take(upTo end: Int, next: Int) -> [UInt8] {
+        defer { (start, searched, count) = (next, next, count + 1) }
+        return Array(buffer[start..<end])
+    }
+
+    private mutating func readMore() throws {
+        var piece = [UInt8](repeating: 0, count: 65_536)
+        while true {
             let count = read(STDIN_FILENO, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else {
                 throw Problem(description: "standard input can't be read: \(String(cString: strerror(errno)))")
             }
-            if count == 0 { isAtEnd = true }
+            isAtEnd = count == 0
             buffer += piece[..<count]
+            return
         }
     }
 }

@@ -1,6 +1,7 @@
 import AWSClient
 import AWSProtocol
 import ArgumentParser
+import Glibc
 import Synchronization
 
 struct Tail: AsyncParsableCommand {
@@ -22,6 +23,8 @@ struct Tail: AsyncParsableCommand {
 
     func run() async throws {
         let start = try position()
+        // Being told to stop is how following ends: no failure, and no words.
+        for end in [SIGINT, SIGTERM] { signal(end) { _ in _exit(0) } }
         try await connection.with { kinesis in
             try await Follower(
                 kinesis: kinesis,
@@ -37,7 +40,7 @@ struct Tail: AsyncParsableCommand {
         case "LATEST": return .latest
         case "TRIM_HORIZON": return .trimHorizon
         default:
-            if let seconds = Double(from) { return .atTimestamp(Int64(seconds * 1000)) }
+            if let seconds = Double(from), (0...1e11).contains(seconds) { return .atTimestamp(Int64(seconds * 1000)) }
             let basic = from.filter { $0 != "-" && $0 != ":" }
             if let time = SigV4Time.milliseconds(basic) { return .atTimestamp(time) }
             throw ValidationError("--from '\(from)': LATEST, TRIM_HORIZON or a time is expected")

@@ -77,6 +77,16 @@ struct CommandHandlerTests {
         try await CommandHandler(arguments: ["true"]).handle(records(4000, size: 1000), shard: shard, attempt: 1)
     }
 
+    @Test("a command that has exited has finished its batch, though something it started holds its input open")
+    func grandchild() async throws {
+        let clock = ContinuousClock()
+        let time = try await clock.measure {
+            try await CommandHandler(arguments: ["sh", "-c", "sleep 20 <&0 & exit 0"])
+                .handle(records(20_000), shard: shard, attempt: 1)
+        }
+        #expect(time < .seconds(10))
+    }
+
     @Test("another status, a signal and a missing program are failures")
     func failures() async throws {
         await #expect(throws: CommandError.failed("sh", status: 3)) {
@@ -146,6 +156,17 @@ struct CommandHandlerTests {
         #expect(try await handler.handle(records(1)) == "1000")
         let lines = try String(contentsOfFile: "\(folder)/dead", encoding: .utf8).split(separator: "\n")
         #expect(lines.count == 3)
+    }
+
+    @Test("a dead letter that was torn by a full disk does not take the next one with it")
+    func tornDeadLetter() async throws {
+        let folder = try temporaryFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try Data("{\"torn".utf8).write(to: URL(fileURLWithPath: "\(folder)/dead"))
+        try await DeadLetterFile(path: "\(folder)/dead").append(records(2), shard: "s")
+        let lines = try String(contentsOfFile: "\(folder)/dead", encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == 3)
+        for line in lines.dropFirst() { _ = try JSONSerialization.jsonObject(with: Data(line.utf8)) }
     }
 
     @Test("a batch window keeps records, unfinished, until it is full or old")

@@ -16,7 +16,8 @@ struct LeaseTests {
             parents: ["shardId-000000000001", "shardId-000000000002"],
             children: ["shardId-000000000004"],
             startingHashKey: "0",
-            endingHashKey: "340282366920938463463374607431768211455"
+            endingHashKey: "340282366920938463463374607431768211455",
+            latestFrom: 1_795_000_000_123
         )
         #expect(Lease(item: lease.item) == lease)
         let plain = Lease(key: "a", checkpoint: .trimHorizon)
@@ -96,20 +97,45 @@ struct ShardSyncTests {
 
     @Test("parents' leases are made before their children's")
     func parentsFirst() {
-        let plan = ShardSync.plan(shards: split, leases: [], position: .trimHorizon)
+        let plan = ShardSync.plan(shards: split, leases: [], position: .trimHorizon, now: 0)
         #expect(plan.create.map(\.key) == ["a", "b", "c"])
         #expect(plan.create.map(\.checkpoint) == [.trimHorizon, .trimHorizon, .trimHorizon])
     }
 
     @Test("under LATEST, shards closed before the application began are left out, and a reshard loses nothing")
     func latest() {
-        let fresh = ShardSync.plan(shards: split, leases: [], position: .latest)
+        let fresh = ShardSync.plan(shards: split, leases: [], position: .latest, now: 7)
         #expect(fresh.create.map(\.key) == ["b", "c"])
         #expect(fresh.create.map(\.checkpoint) == [.latest, .latest])
+        #expect(fresh.create.map(\.latestFrom) == [7, 7])
         let next = split + [ListedShard(id: "d", parents: ["b"], isClosed: true), ListedShard(id: "e", parents: ["d"])]
-        let later = ShardSync.plan(shards: next, leases: fresh.create, position: .latest)
+        let later = ShardSync.plan(shards: next, leases: fresh.create, position: .latest, now: 7)
         #expect(later.create.map(\.key) == ["d", "e"])
         #expect(later.create.map(\.checkpoint) == [.trimHorizon, .trimHorizon])
+        #expect(later.create.map(\.latestFrom) == [nil, nil])
+    }
+
+    @Test("every owner before the first checkpoint begins at the time that LATEST meant")
+    func latestIsATime() {
+        var consumer = ShardConsumer(lease: Lease(key: "b", checkpoint: .latest, latestFrom: 7))
+        #expect(consumer.start() == .beginHandler)
+        let row = Lease(key: "b", checkpoint: .latest, latestFrom: 7)
+        #expect(consumer.handlerReady(row: row, batchSize: 1) == .open(.atTimestamp(7)))
+        // A row of a KCL program doesn't say.
+        var foreign = ShardConsumer(lease: Lease(key: "b", checkpoint: .latest))
+        _ = foreign.start()
+        #expect(foreign.handlerReady(row: Lease(key: "b", checkpoint: .latest), batchSize: 1) == .open(.latest))
+    }
+
+    @Test("a finished lease of a shard that is open, as of a stream made anew, begins again")
+    func madeAnew() {
+        let done = Lease(key: "a", checkpoint: .shardEnd)
+        func restarted(_ shards: [ListedShard]) -> [String] {
+            ShardSync.plan(shards: shards, leases: [done], position: .trimHorizon, now: 0).restart.map(\.key)
+        }
+        #expect(restarted([ListedShard(id: "a")]) == ["a"])
+        #expect(restarted([ListedShard(id: "a", isClosed: true)]).isEmpty)
+        #expect(restarted([]).isEmpty)
     }
 
     @Test("a finished lease goes only when the shard has left and its children have started")
@@ -119,7 +145,7 @@ struct ShardSyncTests {
         let started = Lease(key: "b", checkpoint: .sequence("5"), parents: ["a"])
         let shards = [ListedShard(id: "b", parents: ["a"])]
         func deleted(_ leases: [Lease], _ shards: [ListedShard]) -> [String] {
-            ShardSync.plan(shards: shards, leases: leases, position: .trimHorizon).delete.map(\.key)
+            ShardSync.plan(shards: shards, leases: leases, position: .trimHorizon, now: 0).delete.map(\.key)
         }
         #expect(deleted([done, waiting], shards).isEmpty)
         #expect(deleted([done, started], shards + [ListedShard(id: "a", isClosed: true)]).isEmpty)

@@ -198,4 +198,32 @@ import Testing
         #expect(world.files()[0].hasPrefix("b/2023/11/14/22/d-1-"))
         #expect(world.files()[1].hasPrefix("c/p/2023/11/14/22/d-2-"))
     }
+
+    @Test("an update rescues a delivery stream from a folder that can't be written any more, its unfinished files included")
+    func rescue() async throws {
+        let world = try World()
+        let broken = Mutex(false)
+        let former = world.root + "/b/"
+        let service = world.service { _, path in broken.withLock { $0 } && path.hasPrefix(former) ? EROFS : 0 }
+        _ = try await service.call("CreateDeliveryStream", directPut("d", destination(interval: 900)))
+        let stream = try await service.hiddenStream(deliveryStream: "d", region: "us-east-1")
+        world.append(stream, ["one"])
+        let task = Task { try await service.run() }
+        while service.status().first?.bytesBuffered != 4 { try await Task.sleep(for: .milliseconds(5)) }
+        broken.withLock { $0 = true }
+        let update = """
+            {"DeliveryStreamName": "d", "CurrentDeliveryStreamVersionId": "1", "DestinationId": "destinationId-000000000001",
+            "ExtendedS3DestinationUpdate": {"BucketARN": "arn:aws:s3:::c",
+            "BufferingHints": {"SizeInMBs": 1, "IntervalInSeconds": 0}}}
+            """
+        _ = try await service.call("UpdateDestination", update)
+        let start = ContinuousClock.now
+        while service.status().first?.recordsDelivered != 1, start.duration(to: .now) < .seconds(15) {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        task.cancel()
+        try await task.value
+        #expect(try world.lines() == [["one"]])
+        #expect(world.files().allSatisfy { $0.hasPrefix("c/") })
+    }
 }

@@ -210,3 +210,51 @@ def test_mistakes_on_the_command_line_are_named(stage, collector):
     assert "/no/such/command" in worker.tail()
     unknown = stage.worker(collector, "app", "no-such-stream", ["cat"], name="millrace-worker-2").start()
     eventually(lambda: "no-such-stream" in unknown.tail(), 20, what="the worker names the stream that is not there")
+
+
+def test_a_stream_made_anew_is_read_from_its_beginning(application, kinesis):
+    aws.create_stream(kinesis, "app", 1)
+    worker = application.worker("one").start()
+    eventually(lambda: application.owners == {"one": 1}, 30, what="the worker holds the shard")
+    time.sleep(1)
+    kinesis.delete_stream(StreamName="app")
+    aws.create_stream(kinesis, "app", 1)
+    texts = numbered("record", 20)
+    put(kinesis, texts)
+    eventually(lambda: len(application.texts) >= 20, 30, what="the new stream's records are handled")
+    aws.expect_exactly_once(texts, application.texts, "the command's output")
+    worker.expect_running()
+
+    # And when nobody was there: the old stream's shard was finished.
+    kinesis.split_shard(StreamName="app", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
+    eventually(lambda: application.checkpoint("shardId-000000000000") == "SHARD_END", 30, what="the parent is finished")
+    assert worker.stop() == 0
+    kinesis.delete_stream(StreamName="app")
+    aws.create_stream(kinesis, "app", 1)
+    more = numbered("anew", 20)
+    put(kinesis, more)
+    application.worker("two").start()
+    eventually(lambda: len(application.texts) >= 40, 60, what="the newest stream's records are handled")
+    aws.expect_exactly_once(texts + more, application.texts, "the command's output")
+
+
+def test_latest_means_the_same_moment_to_every_owner_before_the_first_checkpoint(application, kinesis):
+    aws.create_stream(kinesis, "app", 1)
+    put(kinesis, numbered("before", 5))
+    time.sleep(0.1)
+    application.broken.touch()
+    first = application.worker("one")
+    second = application.worker("two")
+    for worker in (first, second):
+        worker.arguments[worker.arguments.index("TRIM_HORIZON")] = "LATEST"
+    first.start()
+    eventually(lambda: application.owners == {"one": 1}, 30, what="the worker holds the shard")
+    texts = numbered("record", 10)
+    put(kinesis, texts)
+    eventually(lambda: "handling records failed" in first.tail(400) or "attempt" in first.tail(400), 30,
+               what="the command fails")
+    first.kill9()
+    application.broken.unlink()
+    second.start()
+    eventually(lambda: len(application.texts) >= 10, 30, what="the second worker handles what the first had read")
+    aws.expect_exactly_once(texts, application.texts, "the command's output")

@@ -40,8 +40,11 @@ public struct KinesisShardReader: ShardReader {
             return try await client.getShardIterator(stream: stream, shard: shard, position: kind)
         } catch {
             switch error.serviceCode {
-            case "ResourceNotFoundException": throw await missing()
-            case "InvalidArgumentException": throw .positionRefused(error.message)
+            case "ResourceNotFoundException": throw await missing(shard)
+            case "InvalidArgumentException":
+                // A time is refused when it is in the future, as the service's clock has it.
+                if case .atTimestamp = position { throw .unavailable(error.message) }
+                throw .positionRefused(error.message)
             default: throw Self.translate(error)
             }
         }
@@ -65,7 +68,7 @@ public struct KinesisShardReader: ShardReader {
             )
         } catch {
             switch error.serviceCode {
-            case "ResourceNotFoundException": throw await missing()
+            case "ResourceNotFoundException": throw await missing(shard)
             // An iterator that the service doesn't know any more is as good as an old one.
             case "ExpiredIteratorException", "InvalidArgumentException": throw .iteratorExpired
             default: throw Self.translate(error)
@@ -73,11 +76,11 @@ public struct KinesisShardReader: ShardReader {
         }
     }
 
-    /// Kinesis has one code for a missing stream and a missing shard; the list of shards tells them apart.
-    private func missing() async -> ShardReadError {
+    /// Kinesis has one code for a missing stream and a missing shard; the list of shards tells them apart. A shard that is
+    /// listed is one of a stream made anew under the old name: the iterator is not its own, and it must not count as read.
+    private func missing(_ shard: String) async -> ShardReadError {
         do throws(ShardReadError) {
-            _ = try await shards()
-            return .shardGone
+            return try await shards().contains { $0.id == shard } ? .iteratorExpired : .shardGone
         } catch {
             return error
         }

@@ -16,7 +16,8 @@ extension Lease {
             parents: item["parentShardId"]?.strings ?? [],
             children: item["childShardIds"]?.strings ?? [],
             startingHashKey: item["startingHashKey"]?.string,
-            endingHashKey: item["endingHashKey"]?.string
+            endingHashKey: item["endingHashKey"]?.string,
+            latestFrom: item["latestFromMillis"]?.integer
         )
     }
 
@@ -33,6 +34,7 @@ extension Lease {
         if !parents.isEmpty { item["parentShardId"] = AttributeValue(stringSet: parents) }
         if !children.isEmpty { item["childShardIds"] = AttributeValue(stringSet: children) }
         if let startingHashKey { item["startingHashKey"] = .string(startingHashKey) }
+        if let latestFrom { item["latestFromMillis"] = .number(DecimalNumber(Int(latestFrom))) }
         if let endingHashKey { item["endingHashKey"] = .string(endingHashKey) }
         return item
     }

@@ -66,11 +66,17 @@ final class ChildProcess: Sendable {
                 at += count
             } else if errno == EAGAIN {
                 var ready = pollfd(fd: input, events: Int16(POLLOUT), revents: 0)
-                poll(&ready, 1, 200)
+                // Something it started may hold its input open, and never read.
+                if poll(&ready, 1, 100) == 0, hasExited { return }
             } else if errno != EINTR {
                 return
             }
         }
+    }
+
+    private var hasExited: Bool {
+        var info = siginfo_t()
+        return waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_signo != 0
     }
 
     /// Waits without reaping, so that the id stays this child's until no signal can be sent any more.

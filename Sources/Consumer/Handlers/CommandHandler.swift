@@ -35,9 +35,14 @@ public struct CommandHandler: RecordHandler {
 
     /// Whether a program of this name can be run: it has a slash and is executable, or PATH leads to one.
     public static func canRun(_ program: String, path: String?) -> Bool {
-        if program.contains("/") { return access(program, X_OK) == 0 }
+        if program.contains("/") { return isExecutable(program) }
         let folders = (path ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false)
-        return folders.contains { access("\($0.isEmpty ? "." : $0)/\(program)", X_OK) == 0 }
+        return folders.contains { isExecutable("\($0.isEmpty ? "." : $0)/\(program)") }
+    }
+
+    private static func isExecutable(_ path: String) -> Bool {
+        var facts = stat()
+        return access(path, X_OK) == 0 && stat(path, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG
     }
 
     private static func ownEnvironment() -> [String] {

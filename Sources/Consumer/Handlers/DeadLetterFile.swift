@@ -8,12 +8,17 @@ public actor DeadLetterFile {
     /// Names a file; it is made with the first batch, mode 0640.
     public init(path: String) { self.path = path }
 
-    /// Appends a batch durably. Throws ``FileError``; a batch that was half written is written again whole.
+    /// Appends a batch durably. Throws ``FileError``; a batch that was half written is written again whole, behind the torn
+    /// line.
     public func append(_ records: [ConsumedRecord], shard: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
+        let descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
         guard descriptor >= 0 else { throw FileError("open", path) }
         defer { close(descriptor) }
-        try FileError.writeAll(RecordLine.lines(records, shard: shard), to: descriptor, path)
+        var last: UInt8 = 0x0A
+        let size = lseek(descriptor, 0, SEEK_END)
+        guard size >= 0, size == 0 || pread(descriptor, &last, 1, size - 1) == 1 else { throw FileError("read", path) }
+        let start: [UInt8] = last == 0x0A ? [] : [0x0A]
+        try FileError.writeAll(start + RecordLine.lines(records, shard: shard), to: descriptor, path)
         guard fdatasync(descriptor) == 0 else { throw FileError("sync", path) }
     }
 }

@@ -71,6 +71,9 @@ public struct Lease: Sendable, Equatable {
     public var startingHashKey: String?
     /// The last hash key of the shard, decimal.
     public var endingHashKey: String?
+    /// When the row was made, in milliseconds since 1970, for a checkpoint of `LATEST`: every owner before the first
+    /// checkpoint begins there, so that none skips what another had read. A row of a KCL program has none.
+    public var latestFrom: Int64?
 
     /// A row; a new one has no owner and counter 0.
     public init(
@@ -83,7 +86,8 @@ public struct Lease: Sendable, Equatable {
         parents: Set<String> = [],
         children: Set<String> = [],
         startingHashKey: String? = nil,
-        endingHashKey: String? = nil
+        endingHashKey: String? = nil,
+        latestFrom: Int64? = nil
     ) {
         self.key = key
         self.owner = owner
@@ -95,6 +99,7 @@ public struct Lease: Sendable, Equatable {
         self.children = children
         self.startingHashKey = startingHashKey
         self.endingHashKey = endingHashKey
+        self.latestFrom = latestFrom
     }
 }
 

@@ -76,7 +76,8 @@ public struct ShardConsumer: Sendable {
     private var pause: Duration?
     private var isStopping = false
     private var hasHandler = false
-    /// When LATEST was first asked for: a second iterator, before any checkpoint, must not skip what came in between.
+    /// When LATEST was meant, from the lease or when it was first asked for: an iterator before any checkpoint must not skip
+    /// what came in between.
     private var latestFrom: Int64?
     /// How far the last read was behind the newest record, in milliseconds; nil before the first read.
     public private(set) var millisBehindLatest: Int64?
@@ -85,6 +86,7 @@ public struct ShardConsumer: Sendable {
     public init(lease: Lease, settings: Settings = Settings()) {
         self.lease = lease
         self.settings = settings
+        latestFrom = lease.latestFrom
         stage = lease.parents.isEmpty ? .begin : .parents
     }
 

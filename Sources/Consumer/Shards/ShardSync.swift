@@ -31,10 +31,16 @@ public enum ShardSync {
         public var create: [Lease] = []
         /// Leases to remove, as they were seen.
         public var delete: [Lease] = []
+        /// Leases to replace by rows at the beginning, as they were seen: they say `SHARD_END` of a shard that is open. The
+        /// stream was deleted and made anew.
+        public var restart: [Lease] = []
     }
 
-    /// Compares the stream's shards with the leases.
-    public static func plan(shards: [ListedShard], leases: [Lease], position: InitialPosition) -> Plan {
+    /// Compares the stream's shards with the leases, which must have been read before the shards: then a lease at its
+    /// end can't be newer than the listing that shows its shard open.
+    ///
+    /// - Parameter now: milliseconds since 1970.
+    public static func plan(shards: [ListedShard], leases: [Lease], position: InitialPosition, now: Int64) -> Plan {
         var plan = Plan()
         let leased = Dictionary(leases.map { ($0.key, $0) }) { first, _ in first }
         let listed = Dictionary(shards.map { ($0.id, $0) }) { first, _ in first }
@@ -54,10 +60,14 @@ public enum ShardSync {
                     checkpoint: start,
                     parents: shard.parents,
                     startingHashKey: shard.startingHashKey,
-                    endingHashKey: shard.endingHashKey
+                    endingHashKey: shard.endingHashKey,
+                    latestFrom: start == .latest ? now : nil
                 )
             )
         }
+        plan.restart = leases.filter { lease in
+            lease.checkpoint == .shardEnd && listed[lease.key].map { !$0.isClosed } ?? false
+        }.sorted { $0.key < $1.key }
         for lease in leases where lease.checkpoint == .shardEnd && listed[lease.key] == nil {
             let children = leases.filter { $0.parents.contains(lease.key) }
             if lease.parents.allSatisfy({ leased[$0] == nil }), children.allSatisfy(\.checkpoint.isStarted) {

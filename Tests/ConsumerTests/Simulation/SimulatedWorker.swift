@@ -124,7 +124,7 @@ final class SimulatedWorker {
         let store = world.store
         world.call(by: self, { (self.world.stream.listed, store.readAll()) }) { seen in
             guard let seen else { return }
-            let plan = ShardSync.plan(shards: seen.0, leases: seen.1, position: .trimHorizon)
+            let plan = ShardSync.plan(shards: seen.0, leases: seen.1, position: .trimHorizon, now: 0)
             for lease in plan.create { self.world.call(by: self, { store.insert(lease) }) { _ in } }
             for lease in plan.delete { _ = store.remove(lease.key, counter: lease.counter) }
         }

@@ -96,7 +96,10 @@ struct ConfigurationTests {
         #expect(message { try .resolve(environment: nothing) }.contains("AWS_ACCESS_KEY_ID"))
         let broken = try environment(credentials: "[default]\nnonsense\n")
         #expect(message { try .resolve(environment: broken) }.contains("credentials:2: NAME = VALUE"))
-        for url in ["localhost:4567", "ftp://x", "http://", "http://user@host", "http://host?x", "http://host:99999", "http://host:x"] {
+        for url in [
+            "localhost:4567", "ftp://x", "http://", "http://user@host", "http://host?x", "http://host:99999",
+            "http://host:x",
+        ] {
             let variables = try environment(Self.keys.merging(["AWS_ENDPOINT_URL": url]) { $1 }, credentials: "")
             #expect(message { try .resolve(environment: variables) }.contains("'\(url)' is not an endpoint"))
         }

@@ -199,7 +199,7 @@ import Testing
         #expect(world.files()[1].hasPrefix("c/p/2023/11/14/22/d-2-"))
     }
 
-    @Test("an update rescues a delivery stream from a folder that can't be written any more, its unfinished files included")
+    @Test("an update rescues a delivery stream from a folder that can't be written any more")
     func rescue() async throws {
         let world = try World()
         let broken = Mutex(false)

@@ -94,6 +94,9 @@ public struct AWSConfiguration: Sendable {
         )
     }
 
+    /// Throws `configuration` unless the text is a URL that calls can be made to.
+    public static func validate(endpointURL text: String) throws(AWSClientError) { _ = try Endpoint(text) }
+
     /// The variables of this process.
     public static func processEnvironment() -> [String: String] {
         var variables: [String: String] = [:]

@@ -10,6 +10,7 @@ final class Flow: Sendable {
     private let handoff = Handoff()
     private let logger: Logger
     private let batchBytes: Int
+    private let openFiles: Int
     private let saveInterval: Duration
     private let failure = Mutex<AgentError?>(nil)
 
@@ -26,6 +27,7 @@ final class Flow: Sendable {
         self.store = store
         self.logger = logger
         batchBytes = max(262_144, min(4 * 1_048_576, 12 * 1_048_576 / flowCount))
+        openFiles = DescriptorBudget.share(flows: flowCount)
         saveInterval = .milliseconds(max(200, 100 * flowCount))
         // Until the thread runs, it counts as just seen.
         meters.update { $0.readerSeen = MonotonicTime.nanoseconds() }
@@ -80,7 +82,8 @@ final class Flow: Sendable {
     private func source() throws -> any RecordSource {
         let id = configuration.id
         switch configuration.input {
-        case .files(let files):
+        case .files(var files):
+            files.maxOpenFiles = openFiles
             return try FileSource(files, restoring: store.files(of: id), hasRunBefore: store.isKnown(flow: id))
         case .journal(let journal): return try JournalSource(journal, restoring: store.journals(of: id))
         }

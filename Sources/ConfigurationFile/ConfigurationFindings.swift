@@ -15,7 +15,10 @@ public final class ConfigurationFindings {
     /// The members of the document, JSON with comments; nil, and a problem, when it is none or no object.
     public func members() -> [JSONValue.Member]? {
         do {
-            let document = try JSONValue(parsing: text.bytes, comments: true)
+            var bytes = text.bytes
+            // A byte-order mark, as some editors leave one, says nothing in UTF-8; blanks keep the offsets.
+            if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.replaceSubrange(..<3, with: [0x20, 0x20, 0x20]) }
+            let document = try JSONValue(parsing: bytes, comments: true)
             if let members = document.members { return members }
             problem(at: 0, "", "found \(document.kind), expected an object in braces")
         } catch {

@@ -62,6 +62,10 @@ public struct KeyReader {
             problem(key, "found an empty text; give a value, or leave the key out")
             return nil
         }
+        guard !text.utf8.contains(0) else {
+            problem(key, "found a text with a NUL character; remove it")
+            return nil
+        }
         return text
     }
 

@@ -23,6 +23,8 @@ public struct FileCheckpoint: Sendable, Equatable {
     public var path: String
     /// The first path it was known by: names of copies are judged by it too.
     public var firstPath: String
+    /// The path without symbolic links, where it was last opened; empty when that is not known.
+    public var realPath: String
     /// The device it was on.
     public var device: UInt64
     /// Its inode there.
@@ -52,6 +54,7 @@ public struct FileCheckpoint: Sendable, Equatable {
         source: SourceID,
         path: String,
         firstPath: String? = nil,
+        realPath: String = "",
         device: UInt64,
         inode: UInt64,
         birthNanoseconds: Int64 = 0,
@@ -67,6 +70,7 @@ public struct FileCheckpoint: Sendable, Equatable {
         self.source = source
         self.path = path
         self.firstPath = firstPath ?? path
+        self.realPath = realPath
         self.device = device
         self.inode = inode
         self.birthNanoseconds = birthNanoseconds
@@ -78,5 +82,15 @@ public struct FileCheckpoint: Sendable, Equatable {
         self.isFinished = isFinished
         self.knownSize = knownSize
         self.lastSeenMilliseconds = lastSeenMilliseconds
+    }
+}
+
+extension FileCheckpoint {
+    /// Whether a file holds what is behind this checkpoint: made at the same time, with the same first bytes and the same
+    /// bytes before the place it is acknowledged to. False when it can't be read.
+    public func isContent(ofFile path: String) -> Bool {
+        guard let file = OpenFile(path: path), let status = file.status, status.key.inode == inode else { return false }
+        if birthNanoseconds != 0, file.birth != birthNanoseconds { return false }
+        return Generation(self, headerLines: 0).matches(file, size: status.size) == true
     }
 }

@@ -23,17 +23,28 @@ enum FileName {
         return numbered(name, base)
     }
 
-    /// The paths that `path` may be a rotation of, judged by its name alone.
+    /// The paths that `path` may be a rotation of, judged by its name alone: what was put in begins with a digit, or is a
+    /// word that rotations use. `access-error.log` is a file of its own beside `access.log`.
     static func possibleOriginals(_ path: String) -> [String] {
         let name = last(path)
         let folder = String(path.dropLast(name.count))
         var result: [String] = []
         let ending = name.lastIndex(of: ".").map { name[$0...] } ?? ""
         for index in name.indices.dropFirst() where "._-~".contains(name[index]) {
-            result.append(folder + name[..<index])
-            if !ending.isEmpty, index < ending.startIndex { result.append(folder + name[..<index] + ending) }
+            let inserted = name[name.index(after: index)...]
+            if isSuffix(inserted) { result.append(folder + name[..<index]) }
+            if !ending.isEmpty, index < ending.startIndex, isSuffix(inserted.dropLast(ending.count)) {
+                result.append(folder + name[..<index] + ending)
+            }
         }
         return result
+    }
+
+    /// Whether rotations append this, behind a separator.
+    private static func isSuffix(_ text: Substring) -> Bool {
+        guard let first = text.first else { return true }
+        let word = text.prefix { !"._-~".contains($0) }
+        return first.isNumber || ["old", "bak", "backup", "prev", "previous", "orig", "save", "last"].contains(word)
     }
 
     /// `base` followed by a separator and something.

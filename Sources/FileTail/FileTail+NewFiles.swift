@@ -12,14 +12,18 @@ extension FileTail {
 
     /// Finds the files of the generations of a former run by inode, and makes sure that they hold what was read of them.
     func locateRestored(_ snapshot: FolderScanner.Snapshot) {
-        let restored = generations.values.sorted { ($0.readOffset, $0.prefixLength) > ($1.readOffset, $1.prefixLength) }
+        // Of two with one inode, the one that was truncated away counts as rotated.
+        let restored = generations.values.sorted {
+            ($0.isRotated ? 1 : 0, -$0.readOffset, -$0.prefixLength) < (
+                $1.isRotated ? 1 : 0, -$1.readOffset, -$1.prefixLength
+            )
+        }
         var changed: [Generation] = []
         var folders: [String: [FileKey: String]] = [:]
         for generation in restored {
             var path = snapshot.paths[generation.key].map { $0.contains(generation.path) ? generation.path : $0[0] }
             if path == nil, FileStatus(path: generation.path)?.key == generation.key { path = generation.path }
-            if path == nil {
-                let folder = FileName.folder(generation.path)
+            for folder in self.folders(of: generation) where path == nil {
                 if folders[folder] == nil { folders[folder] = keys(in: folder) }
                 path = folders[folder]?[generation.key]
             }
@@ -43,6 +47,13 @@ extension FileTail {
             slots.insert(generation.path)
             generation.place = .missing(sinceMilliseconds: nowMilliseconds(), truncated: true)
         }
+    }
+
+    /// Where its rotations lie: beside its name, and beside the file that a symbolic link led to.
+    func folders(of generation: Generation) -> [String] {
+        let folder = FileName.folder(generation.path)
+        let real = generation.realPath.isEmpty ? folder : FileName.folder(generation.realPath)
+        return folder == real ? [folder] : [folder, real]
     }
 
     private func keys(in folder: String) -> [FileKey: String] {
@@ -80,15 +91,15 @@ extension FileTail {
             guard let new = look(path, status) else { continue }
             if let missing = missingGeneration(continuedIn: new) {
                 adopt(missing, new, now)
-            } else if copy != nil || truncatedOriginal(of: new) != nil {
+            } else if copy != nil {
                 create(new, isRead: true, now)
             } else if let original = original(of: new) {
                 let isNews = held[status.key]?.original != original.source
-                held[status.key] = HeldCopy(original: original.source, size: status.size, modified: status.modified)
+                held[status.key] = HeldCopy(original: original.source, size: new.status.size, modified: status.modified)
                 if isNews { notices.append(.init(kind: .copyHeld(of: original.path), source: nil, path: path)) }
                 continue
             } else {
-                create(new, isRead: false, now)
+                create(new, isRead: truncatedOriginal(of: new) != nil, now)
             }
             held[status.key] = nil
         }
@@ -160,13 +171,17 @@ extension FileTail {
     }
 
     /// A copy that was made before the last bytes of its original were written, and those were read before the original
-    /// was truncated: nothing of the copy is news.
+    /// was truncated: nothing of the copy is news. Many files begin alike, so what is known of the original near the copy's
+    /// end has to be there too.
     private func truncatedOriginal(of new: NewFile) -> Generation? {
         generations.values.first { generation in
             guard case .missing(_, truncated: true) = generation.place, generation.key != new.status.key,
-                new.status.size < generation.readOffset, generation.prefix.starts(with: new.first)
+                new.status.size < generation.readOffset, generation.prefix.starts(with: new.first),
+                generation.isRotated(to: new.path)
             else { return false }
-            return generation.isRotated(to: new.path)
+            if new.status.size <= new.first.count { return true }
+            guard let sample = generation.newestSample(upTo: new.status.size) else { return false }
+            return Generation.tailHash(new.file, before: sample.offset) == sample.hash
         }
     }
 
@@ -174,7 +189,11 @@ extension FileTail {
     func searchBeside(_ snapshot: FolderScanner.Snapshot, _ now: Int64) {
         for generation in Array(generations.values) {
             // What is not found within an hour of folder changes has been compressed or deleted.
-            guard case .missing(let since, _) = generation.place, now - since < 3_600_000 else { continue }
+            guard case .missing(let since, let wasTruncated) = generation.place, now - since < 3_600_000 else {
+                continue
+            }
+            // One that was held open until it was deleted is read to its end: no copy has more.
+            if !wasTruncated, generation.unread == 0, !generation.mayHaveGrown { continue }
             let folder = FileName.folder(generation.path)
             guard let names = try? scanner.names(in: folder) else { continue }
             if generation.searchedRevision == scanner.currentRevision { continue }
@@ -205,7 +224,11 @@ extension FileTail {
             let isRotation = generation.isRotated(to: new.path)
             let isLong = new.first.count == Fingerprint.longestPrefix && !slots.contains(new.path)
             guard isRotation || isLong, let file = open(generation), let status = file.status else { return false }
-            return new.status.size <= status.size && ContentComparison.isEqual(new.file, file, size: new.status.size)
+            guard new.status.size <= status.size else { return false }
+            // What was compared before is not compared again while a copy grows.
+            let before = held[new.status.key].flatMap { $0.original == generation.source ? $0.size : nil } ?? 0
+            let start = before < new.status.size ? before : 0
+            return ContentComparison.isEqual(new.file, file, start..<new.status.size)
         }
     }
 
@@ -222,6 +245,9 @@ extension FileTail {
             generation.isRotated = true
         } else if let firstSize, configuration.initialPosition == .endOfFile {
             offset = lineEnd(new.file, before: min(firstSize, new.status.size))
+        } else if new.first[0] == 0 {
+            offset = new.file.holeEnd(upTo: new.status.size)
+            if offset > 0 { notices.append(.init(kind: .holeSkipped(bytes: offset), source: nil, path: new.path)) }
         }
         if offset > 0 {
             let hash = Generation.tailHash(new.file, before: offset) ?? ContentHash.start
@@ -266,24 +292,15 @@ extension FileTail {
     }
 }
 
-/// Whether two files start with the same bytes.
+/// Whether two files hold the same bytes.
 enum ContentComparison {
-    private static let block = 65_536
-    /// Up to here all bytes are compared, beyond it evenly spaced blocks, the first and the last among them.
-    private static let whole: Int64 = 131_072
-    private static let samples: Int64 = 16
+    private static let block: Int64 = 262_144
 
-    static func isEqual(_ one: OpenFile, _ other: OpenFile, size: Int64) -> Bool {
-        if size <= whole {
-            return stride(from: Int64(0), to: size, by: block).allSatisfy { isBlockEqual(one, other, $0, size) }
+    static func isEqual(_ one: OpenFile, _ other: OpenFile, _ range: Range<Int64>) -> Bool {
+        stride(from: range.lowerBound, to: range.upperBound, by: Int64.Stride(block)).allSatisfy { offset in
+            let count = Int(min(block, range.upperBound - offset))
+            guard let bytes = one.bytes(at: offset, count: count), bytes.count == count else { return false }
+            return bytes == other.bytes(at: offset, count: count)
         }
-        let last = size - Int64(block)
-        return (0...samples).allSatisfy { isBlockEqual(one, other, last * $0 / samples, size) }
-    }
-
-    private static func isBlockEqual(_ one: OpenFile, _ other: OpenFile, _ offset: Int64, _ size: Int64) -> Bool {
-        let count = Int(min(Int64(block), size - offset))
-        guard let bytes = one.bytes(at: offset, count: count), bytes.count == count else { return false }
-        return bytes == other.bytes(at: offset, count: count)
     }
 }

@@ -22,7 +22,9 @@ extension FileTail {
     }
 
     private func read(_ generation: Generation, maxBytes: Int) -> RecordChunk? {
-        guard generation.isAttached, generation.size > generation.scannedTo, let file = open(generation) else {
+        guard generation.isAttached, generation.size > generation.scannedTo else { return nil }
+        guard let file = open(generation) else {
+            generation.needsOpening = true
             return nil
         }
         // What was read last is read again in front: if it differs, the file is not what it was.
@@ -133,12 +135,23 @@ extension FileTail {
         )
         if configuration.keepNewline {
             chunk.bytes = Array(records[..<last])
+            if configuration.endsCutRecords { endCutRecords(generation, base, &chunk) }
         } else {
             chunk.bytes = Self.withoutNewlines(records, &chunk.recordEnds)
         }
         generation.headerBytes = 0
         generation.readSequence += Int64(result.ends.count)
         return chunk
+    }
+
+    /// Puts a newline behind each record that ends at a cut without one.
+    private func endCutRecords(_ generation: Generation, _ base: Int64, _ chunk: inout RecordChunk) {
+        for index in chunk.recordEnds.indices.reversed() {
+            let end = chunk.recordEnds[index]
+            guard generation.cuts.contains(base + Int64(end)), chunk.bytes[end - 1] != 10 else { continue }
+            chunk.bytes.insert(10, at: end)
+            for later in index..<chunk.recordEnds.count { chunk.recordEnds[later] += 1 }
+        }
     }
 
     /// How far samples of an unacknowledged stretch are apart, in bytes.
@@ -198,6 +211,7 @@ extension FileTail {
     func keep(_ file: OpenFile, for generation: Generation) {
         if generation.file == nil { openCount += 1 }
         generation.file = file
+        if let path = file.currentPath { generation.realPath = path }
         uses += 1
         generation.lastUse = uses
         while openCount > configuration.maxOpenFiles, let idle = leastNeeded(but: generation) { release(idle) }

@@ -70,7 +70,7 @@ extension FileTail {
                     note(isTaken ? .replaced : .deleted(unreadBytes: generation.unread), generation)
                 }
             } else if FileStatus(path: generation.path)?.key != generation.key {
-                let path = file.currentPath ?? find(generation.key, beside: generation.path)
+                let path = file.currentPath ?? find(generation)
                 if let path, FileStatus(path: path)?.key == generation.key { moved(generation, to: path) }
             }
             generation.lastSeenMilliseconds = now
@@ -82,27 +82,36 @@ extension FileTail {
             generation.lastSeenMilliseconds = now
             return check(generation, status, now)
         }
-        if let path = find(generation.key, beside: generation.path), let status = FileStatus(path: path) {
+        if let path = find(generation), let status = FileStatus(path: path) {
             moved(generation, to: path)
             return check(generation, status, now)
         }
         slots.insert(generation.path)
+        // It was not open, so nobody knows what was written to it after the last look.
+        generation.mayHaveGrown = !generation.isFinished
         detach(generation, truncated: false)
     }
 
-    /// Another name of a file in the folder of `path`.
-    private func find(_ key: FileKey, beside path: String) -> String? {
-        let folder = FileName.folder(path)
-        guard let names = try? scanner.names(in: folder) else { return nil }
-        return names.lazy.map { folder == "/" ? "/\($0)" : "\(folder)/\($0)" }
-            .first { FileStatus(path: $0)?.key == key }
+    /// Another name of a file beside the one it had.
+    private func find(_ generation: Generation) -> String? {
+        for folder in folders(of: generation) {
+            guard let names = try? scanner.names(in: folder) else { continue }
+            let paths = names.lazy.map { folder == "/" ? "/\($0)" : "\(folder)/\($0)" }
+            if let path = paths.first(where: { FileStatus(path: $0)?.key == generation.key }) { return path }
+        }
+        return nil
     }
 
     /// Makes sure that a file that changed still holds what was read of it.
     private func check(_ generation: Generation, _ status: FileStatus, _ now: Int64) {
-        guard status.size != generation.size || status.modified != generation.modified else { return }
-        generation.lastChangeMilliseconds = now
-        guard let file = open(generation) else { return }
+        let isChanged = status.size != generation.size || status.modified != generation.modified
+        guard isChanged || generation.needsOpening else { return }
+        if isChanged { generation.lastChangeMilliseconds = now }
+        guard let file = open(generation) else {
+            generation.needsOpening = true
+            return
+        }
+        generation.needsOpening = false
         guard status.size >= generation.readOffset else { return truncated(generation) }
         if generation.birth != 0, file.birth != generation.birth { return truncated(generation) }
         guard let isSame = generation.matches(file, size: status.size) else {
@@ -151,7 +160,9 @@ extension FileTail {
         }
         if !generation.lossReported, generation.missingSince < refreshes {
             generation.lossReported = true
-            if generation.unread > 0 { note(.lost(unreadBytes: generation.unread), generation) }
+            if generation.unread > 0 || generation.mayHaveGrown {
+                note(.lost(unreadBytes: generation.unread), generation)
+            }
         }
         let isDone = generation.unread == 0 && generation.acknowledgedOffset == generation.readOffset
         let remembered = isDone ? min(.seconds(3600), configuration.rememberMissing) : configuration.rememberMissing

@@ -16,7 +16,7 @@
 /// - A truncated file is a new generation. What was in it is looked for in the files beside it, matching or not.
 /// - A file that repeats the content of one that is read is held, and reported, as long as it does: files of any name from
 ///   1 KiB on, smaller ones only when their name reads like a rotation of the other's (`app.log.1` of `app.log`). Content
-///   is compared whole up to 128 KiB, beyond that in samples. When it differs it is read from its first byte.
+///   is compared whole. When it differs the file is read from its first byte.
 /// - An unterminated last line waits for its newline. In a rotated file it is a record as soon as nobody has the file open
 ///   for writing or, where the system does not tell, when it was unchanged for `rotatedQuiet`; if the file grows after
 ///   that, reading goes on behind the cut.
@@ -136,7 +136,9 @@ public final class FileTail {
     }
 
     func enqueue(_ generation: Generation) {
-        guard !generation.isReady, generation.isAttached, generation.size > generation.scannedTo else { return }
+        guard !generation.isReady, generation.isAttached, !generation.needsOpening,
+            generation.size > generation.scannedTo
+        else { return }
         generation.isReady = true
         ready.append(generation)
     }

@@ -26,13 +26,16 @@ public struct FileTailConfiguration: Sendable {
     public var maxRecordBytes = 1_048_576 - 256
     /// Bytes asked of the system in one read. Default 256 KiB.
     public var readChunkBytes = 262_144
-    /// Descriptors kept open between calls. Default 256. Files with unread bytes come first; a deleted file always keeps
+    /// Descriptors kept open between calls. Default 256; the agent shares out what its process may open. Files with unread bytes come first; a deleted file always keeps
     /// its own.
     public var maxOpenFiles = 256
     /// How often `refresh` should be called by the owner. Default 250 ms. `FileTail` holds no timer of its own.
     public var refreshInterval: Duration = .milliseconds(250)
     /// Whether a record keeps the newline that ended it. Default true.
     public var keepNewline = true
+    /// Whether a record that was cut off without a newline, because its file seemed complete, is given one: for a
+    /// destination that joins records. Default false.
+    public var endsCutRecords = false
     /// How long a rotated file must be unchanged before its unterminated last line is taken as complete, when the system
     /// cannot tell whether somebody still has it open for writing. Default 5 s.
     public var rotatedQuiet: Duration = .seconds(5)

@@ -15,10 +15,14 @@ public struct FileTailNotice: Sendable, Equatable {
         case replaced
         /// A file was deleted. `unreadBytes` are still read, because it was open.
         case deleted(unreadBytes: Int64)
-        /// A file cannot be found any more, and `unreadBytes` known bytes of it were not read.
+        /// A file cannot be found any more, and `unreadBytes` known bytes of it were not read; 0 when it was not held open
+        /// and may have grown unseen.
         case lost(unreadBytes: Int64)
         /// A rotated file was read to its end.
         case finished
+        /// A file begins with so many bytes of a hole, left by a writer that kept its place when the file was truncated: no
+        /// line is in it.
+        case holeSkipped(bytes: Int64)
         /// A file has the same content as one that is read already: it is not read as long as that is so.
         case copyHeld(of: String)
         /// A file cannot be opened or read, with the system's error number.
@@ -41,7 +45,8 @@ public struct FileTailNotice: Sendable, Equatable {
     /// Whether somebody should look at it: something is or may be missing.
     public var isWarning: Bool {
         switch kind {
-        case .truncated(let unread), .lost(let unread): unread > 0
+        case .truncated(let unread): unread > 0
+        case .lost: true
         case .unreadable, .folderUnreadable, .nameUnusable, .copyHeld: true
         default: false
         }
@@ -58,11 +63,16 @@ public struct FileTailNotice: Sendable, Equatable {
         case .continuedInCopy(let original): "reading what was in \(original) goes on in its copy \(path)"
         case .replaced: "another file took the name \(path); reading of the former one goes on"
         case .deleted(let unread): "\(path) was deleted; the \(unread) unread bytes are still read"
+        case .lost(0):
+            "\(path) is gone; all known bytes had been read, but it was not held open, so what was written to it last is not "
+                + "known. Let the agent open more files: raise LimitNOFILE, or ulimit -n"
         case .lost(let unread):
             "\(path) is gone with \(unread) bytes unread; keep rotated files for longer, without compressing them at once"
         case .finished: "\(path) is read to its end"
         case .copyHeld(let original):
             "\(path) repeats \(original) byte for byte and is not read while it does; exclude copies from the pattern"
+        case .holeSkipped(let bytes):
+            "\(path) begins with a hole of \(bytes) bytes, which is skipped; let its writer open it for appending"
         case .unreadable(let code): "cannot read \(path): \(SystemText.describe(code)). \(SystemText.advice(code))"
         case .readableAgain: "\(path) can be read again"
         case .folderUnreadable(let code):

@@ -17,6 +17,8 @@ final class Generation {
     let source: SourceID
     var path: String
     var firstPath: String
+    /// Without symbolic links, where it was last opened: its neighbours there are the rotations of it.
+    var realPath = ""
     var key: FileKey
     var birth: Int64
     var place = Place.attached
@@ -33,6 +35,8 @@ final class Generation {
     var acknowledgedTail = Sample()
     /// Samples behind it, in order.
     var samples: [Sample] = []
+    /// Some before it, in order, ever further apart: for telling a copy of an earlier state.
+    var olderSamples: [Sample] = []
 
     var readOffset: Int64 = 0
     var readSequence: Int64 = 0
@@ -58,9 +62,13 @@ final class Generation {
     var isFinished = false
     var isReady = false
     var lossReported = false
+    /// It went while it was not held open, and not known to be finished.
+    var mayHaveGrown = false
     /// The refresh at which its file was found gone.
     var missingSince: UInt64 = 0
     var unreadableCode: Int32 = 0
+    /// Its file could not be opened: it takes no turn before a refresh has opened it.
+    var needsOpening = false
     var file: OpenFile?
     var lastUse: UInt64 = 0
     /// The revision of the folders at which a copy was looked for in vain.
@@ -83,6 +91,7 @@ final class Generation {
             birth: checkpoint.birthNanoseconds
         )
         firstPath = checkpoint.firstPath
+        realPath = checkpoint.realPath
         prefixLength = checkpoint.fingerprint.prefixLength
         prefixHash = checkpoint.fingerprint.prefixHash
         acknowledgedOffset = checkpoint.offset
@@ -105,6 +114,7 @@ final class Generation {
             source: source,
             path: path,
             firstPath: firstPath,
+            realPath: realPath,
             device: key.device,
             inode: key.inode,
             birthNanoseconds: birth,
@@ -140,10 +150,29 @@ final class Generation {
         acknowledgedOffset = offset
         acknowledgedSequence = sequence
         if let last = samples.lastIndex(where: { $0.offset <= offset }) {
+            remember(acknowledgedTail)
             acknowledgedTail = samples[last]
             samples.removeFirst(last + 1)
         }
         cuts.removeAll { $0 <= offset }
+    }
+
+    /// Keeps a sample; of the older ones about as many as the offset has binary digits.
+    private func remember(_ sample: Sample) {
+        guard sample.offset > 0 else { return }
+        olderSamples.append(sample)
+        guard olderSamples.count > 64 else { return }
+        var (kept, gap) = ([Sample](), Int64(0))
+        for candidate in olderSamples.reversed() where kept.last.map({ $0.offset - candidate.offset >= gap }) ?? true {
+            kept.append(candidate)
+            if kept.count > 8 { gap = gap == 0 ? 32_768 : gap * 2 }
+        }
+        olderSamples = kept.reversed()
+    }
+
+    /// The sample nearest to an offset that was read.
+    func newestSample(upTo offset: Int64) -> Sample? {
+        (olderSamples + [acknowledgedTail] + samples).last { $0.offset > 0 && $0.offset <= offset }
     }
 
     /// Starts at the file's end: nothing before it is a record of this generation.

@@ -45,6 +45,21 @@ final class OpenFile {
         return failed ? nil : bytes
     }
 
+    /// The end of a hole at the file's start and of the zeros behind it, 0 when there is no hole. A writer that keeps its
+    /// place leaves one when its file is truncated under it.
+    func holeEnd(upTo size: Int64) -> Int64 {
+        let data = lseek(descriptor, 0, Self.seekData)
+        guard data > 0 else { return 0 }
+        // The last block of the hole is written, with zeros up to where the writer stood.
+        var offset = Int64(data)
+        while offset < min(size, Int64(data) + 1_048_576) {
+            guard let bytes = bytes(at: offset, count: 65_536), !bytes.isEmpty else { return Int64(data) }
+            if let first = bytes.firstIndex(where: { $0 != 0 }) { return offset + Int64(first) }
+            offset += Int64(bytes.count)
+        }
+        return offset
+    }
+
     /// The path that the system knows it by now; nil when it was deleted or cannot be told.
     var currentPath: String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -52,6 +67,9 @@ final class OpenFile {
         guard count > 0, count < buffer.count, buffer[0] == UInt8(ascii: "/") else { return nil }
         return String(validating: buffer[..<count], as: UTF8.self)
     }
+
+    /// SEEK_DATA of lseek(2), which Swift's Glibc module leaves out.
+    private static let seekData: Int32 = 3
 
     enum Writers { case none, some, unknown }
 

@@ -6,12 +6,13 @@ import Synchronization
 
 /// The checkpoints of all flows, in one SQLite file. What was saved survives a power cut.
 ///
-/// `checkpoints.sqlite` (WAL, user_version 1):
+/// `checkpoints.sqlite` (WAL, user_version 2):
 ///
 ///     flows     id
 ///     endpoints flow, url | is_millrace
 ///     files     flow, source | path device inode birth | prefix_length prefix_hash tail_offset tail_hash
-///               | offset sequence cuts | is_rotated is_finished last_seen
+///               | offset sequence cuts | is_rotated is_finished last_seen first_path
+///               known_size real_path
 ///     journals  flow, source | seqnum_id sequence cursor number
 ///
 /// Numbers of 64 bits without a sign are kept by their bits; `cuts` is decimal numbers with blanks between.

@@ -4,12 +4,17 @@ import JournalTail
 
 /// The statements behind `CheckpointStore`.
 enum CheckpointTables {
-    static let version = 1
+    static let version = 2
 
     static func prepare(_ db: Database) throws {
         let found = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         guard found <= version else {
             throw AgentError("it has format \(found), and this program knows \(version): update the program")
+        }
+        if found == 1 {
+            try db.execute(
+                sql: "ALTER TABLE files ADD COLUMN real_path TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2"
+            )
         }
         guard found == 0 else { return }
         try db.execute(
@@ -23,7 +28,8 @@ enum CheckpointTables {
                     prefix_hash INTEGER NOT NULL, tail_offset INTEGER NOT NULL, tail_hash INTEGER NOT NULL,
                     offset INTEGER NOT NULL, sequence INTEGER NOT NULL, cuts TEXT NOT NULL, is_rotated INTEGER NOT NULL,
                     is_finished INTEGER NOT NULL, last_seen INTEGER NOT NULL, first_path TEXT NOT NULL,
-                    known_size INTEGER NOT NULL, PRIMARY KEY (flow, source)) WITHOUT ROWID;
+                    known_size INTEGER NOT NULL, real_path TEXT NOT NULL,
+                    PRIMARY KEY (flow, source)) WITHOUT ROWID;
                 CREATE TABLE journals(
                     flow TEXT NOT NULL, source INTEGER NOT NULL, seqnum_id TEXT NOT NULL, sequence INTEGER NOT NULL,
                     cursor TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (flow, source)) WITHOUT ROWID;
@@ -60,8 +66,8 @@ enum CheckpointTables {
         let statement = try db.cachedStatement(
             sql: """
                 INSERT OR REPLACE INTO files(flow, source, path, device, inode, birth, prefix_length, prefix_hash, tail_offset,
-                    tail_hash, offset, sequence, cuts, is_rotated, is_finished, last_seen, first_path, known_size)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    tail_hash, offset, sequence, cuts, is_rotated, is_finished, last_seen, first_path, known_size, real_path)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
         let cuts = file.cuts.map(String.init).joined(separator: " ")
@@ -69,19 +75,29 @@ enum CheckpointTables {
             flow, bits(file.source.rawValue), file.path, bits(file.device), bits(file.inode), file.birthNanoseconds,
             file.fingerprint.prefixLength, bits(file.fingerprint.prefixHash), file.fingerprint.tailOffset,
             bits(file.fingerprint.tailHash), file.offset, file.sequence, cuts, file.isRotated, file.isFinished,
-            file.lastSeenMilliseconds, file.firstPath, file.knownSize,
+            file.lastSeenMilliseconds, file.firstPath, file.knownSize, file.realPath,
         ]
         try statement.execute(arguments: StatementArguments(values))
     }
 
     static func files(_ db: Database, _ condition: String, _ arguments: StatementArguments) throws -> [FileCheckpoint] {
+        try filesWithFlows(db, condition, arguments).map(\.file)
+    }
+
+    static func filesWithFlows(
+        _ db: Database,
+        _ condition: String,
+        _ arguments: StatementArguments
+    ) throws -> [(flow: String, file: FileCheckpoint)] {
         try Row.fetchAll(db, sql: "SELECT * FROM files " + condition, arguments: arguments).map { row in
             func number(_ column: String) -> UInt64 { UInt64(bitPattern: row[column] as Int64) }
             let cuts: String = row["cuts"]
-            return FileCheckpoint(
+            let file = FileCheckpoint(
                 source: SourceID(rawValue: number("source")),
                 path: row["path"],
                 firstPath: row["first_path"],
+                // A file of an older version is read as it is by `shipped-up-to`.
+                realPath: row.hasColumn("real_path") ? row["real_path"] : "",
                 device: number("device"),
                 inode: number("inode"),
                 birthNanoseconds: row["birth"],
@@ -99,6 +115,7 @@ enum CheckpointTables {
                 knownSize: row["known_size"],
                 lastSeenMilliseconds: row["last_seen"]
             )
+            return (row["flow"], file)
         }
     }
 

@@ -36,19 +36,24 @@ public struct ShippedFile: Sendable, Equatable {
             configuration.readonly = true
             configuration.busyMode = .timeout(5)
             let rows = try DatabaseQueue(path: database, configuration: configuration).read { db in
-                try Row.fetchAll(
+                try CheckpointTables.filesWithFlows(
                     db,
-                    sql: """
-                        SELECT flow, offset FROM files WHERE device = ? AND inode = ?
-                        ORDER BY flow, is_rotated, last_seen DESC
-                        """,
-                    arguments: [device, inode]
-                ).map { row in (flow: row["flow"] as String, offset: row["offset"] as Int64) }
+                    """
+                    WHERE device = ? AND inode = ? ORDER BY flow, is_rotated, last_seen DESC
+                    """,
+                    [device, inode]
+                )
             }
-            // Of each flow's generations on this inode the first one is the present one.
+            // Of each flow's generations on this inode the first one is the present one. When the file does not hold what
+            // it shipped, it was truncated or replaced since, and nothing of it is known.
+            var isFound = false
             var offsets: [String: Int64] = [:]
-            for row in rows where offsets[row.flow] == nil { offsets[row.flow] = row.offset }
-            isKnown = !offsets.isEmpty
+            for (flow, file) in rows where offsets[flow] == nil {
+                let isPresent = file.offset <= size && file.isContent(ofFile: path)
+                offsets[flow] = isPresent ? file.offset : 0
+                isFound = isFound || isPresent
+            }
+            isKnown = isFound
             offset = offsets.values.min() ?? 0
         } catch {
             throw AgentError("can't read \(database): \(error)")

@@ -1,3 +1,4 @@
+import AWSClient
 import AWSProtocol
 import ConfigurationFile
 
@@ -45,14 +46,13 @@ extension AgentConfiguration {
     /// An endpoint as a URL. Amazon's agent takes a host name too; then it is https.
     private static func url(_ text: String?, _ problem: (String) -> Void) -> String? {
         guard let text else { return nil }
-        if text.hasPrefix("http://") || text.hasPrefix("https://") {
-            if text.hasSuffix("//") { problem("found \"\(text)\", expected a URL with a host") }
-            return text
-        }
-        if text.contains("://") || text.contains(" ") {
+        let url = text.hasPrefix("http://") || text.hasPrefix("https://") ? text : "https://" + text
+        do throws(AWSClientError) {
+            try AWSConfiguration.validate(endpointURL: url)
+        } catch {
             problem("found \"\(text)\", expected a URL such as http://127.0.0.1:4567, or a host name")
         }
-        return "https://" + text
+        return url
     }
 
     private mutating func readCredentials(_ keys: inout KeyReader) {

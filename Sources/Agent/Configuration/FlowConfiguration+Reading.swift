@@ -140,6 +140,8 @@ extension FlowConfiguration {
             initialPosition: position == .startOfFile ? .startOfFile : .endOfFile
         )
         files.maxRecordBytes = recordLimit
+        // Delivered files are the records one behind the other.
+        if keys.member("deliveryStream") != nil { files.endsCutRecords = true }
         files.skipHeaderLines = keys.integer("skipHeaderLines", in: 0...1_000_000) ?? 0
         if let text = keys.text("multiLineStartPattern") {
             do {

@@ -24,7 +24,7 @@ final class FileSource: RecordSource {
     func next(maxBytes: Int) -> SourceChunk? {
         guard let chunk = tail.next(maxBytes: maxBytes) else { return nil }
         return SourceChunk(
-            producer: chunk.source.rawValue,
+            producer: chunk.source.rawValue ^ HostIdentity.mask,
             bytes: chunk.bytes,
             ends: chunk.recordEnds,
             numbering: .dense(from: chunk.firstSequence),
@@ -34,7 +34,7 @@ final class FileSource: RecordSource {
 
     func acknowledge(_ chunk: SourceChunk, through record: Int) {
         tail.acknowledge(
-            SourceID(rawValue: chunk.producer),
+            SourceID(rawValue: chunk.producer ^ HostIdentity.mask),
             offset: chunk.offsets[record],
             sequence: chunk.sequence(record) + 1
         )

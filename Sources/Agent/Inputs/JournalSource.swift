@@ -30,7 +30,7 @@ final class JournalSource: RecordSource {
     func next(maxBytes: Int) -> SourceChunk? {
         guard let chunk = tail.next(maxBytes: maxBytes) else { return nil }
         return SourceChunk(
-            producer: chunk.source,
+            producer: chunk.source ^ HostIdentity.mask,
             bytes: chunk.bytes,
             ends: chunk.recordEnds,
             numbering: .listed(chunk.sequences)
@@ -38,7 +38,7 @@ final class JournalSource: RecordSource {
     }
 
     func acknowledge(_ chunk: SourceChunk, through record: Int) {
-        tail.acknowledge(chunk.producer, sequence: chunk.sequence(record))
+        tail.acknowledge(chunk.producer ^ HostIdentity.mask, sequence: chunk.sequence(record))
     }
 
     func checkpoints() -> SourceCheckpoints { .journal(tail.checkpoints()) }

@@ -98,6 +98,7 @@ final class FlowReader {
         lastRefresh = now
         do {
             report(try source.refresh())
+            if trouble.reading != nil, trouble.saving == nil { meters.update { $0.trouble = nil } }
             trouble.reading = nil
         } catch {
             // Nothing was changed, and it is tried again; said once.

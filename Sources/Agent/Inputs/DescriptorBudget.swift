@@ -1,0 +1,24 @@
+import Glibc
+
+/// How many files the flows may hold open. A file that is not held open is lost when it is moved or deleted unread, so the
+/// more the better: as many as the process may have, less what everything else needs.
+enum DescriptorBudget {
+    /// For sockets, the checkpoint, folders being listed and files being compared.
+    private static let reserve = 128
+
+    /// Raises the process's limit as far as it goes (`ulimit -Hn`, LimitNOFILE=), and returns each flow's share.
+    static func share(flows: Int) -> Int {
+        var limit = rlimit()
+        // RLIMIT_NOFILE, whose name Swift's Glibc module gives another type.
+        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        guard getrlimit(files, &limit) == 0 else { return 256 }
+        if limit.rlim_cur < limit.rlim_max {
+            var raised = limit
+            raised.rlim_cur = limit.rlim_max
+            if setrlimit(files, &raised) == 0 { limit = raised }
+        }
+        // The table of a million descriptors is more than any folder needs.
+        let total = Int(clamping: min(limit.rlim_cur, 1 << 20))
+        return max(16, (total - reserve) / max(1, flows))
+    }
+}

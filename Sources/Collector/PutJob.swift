@@ -36,13 +36,6 @@ struct PutJob {
         outcomes = Array(repeating: .waiting, count: entries.count)
     }
 
-    /// A shard's part of the request in one round.
-    private struct Part {
-        var run: RecordRun
-        /// When every record was checked against what its producer has stored: what the shard's own log held of it then.
-        var sifted: [UInt64: Int64]?
-    }
-
     private enum Verdict: Sendable {
         case placed(Placement)
         case failed(WriteFailure)
@@ -59,7 +52,7 @@ struct PutJob {
             rounds += 1
             let routes = stream.routes
             let round = try encode(routes, sifting: sifting)
-            let verdicts = await submit(round.parts, routes)
+            let verdicts = await submit(round, routes)
             var isDone = true
             var refused: Set<Int> = []
             for (slot, verdict) in verdicts.enumerated() {
@@ -103,11 +96,14 @@ struct PutJob {
     // MARK: - Encoding
 
     private struct Round {
-        var parts: [Part?]
+        /// By slot: the records that a shard is asked to take.
+        var parts: [RecordRun?]
         /// Per entry: the slot in the routes, or −1 when it takes no part in this round.
         var slots: [Int32]
         /// Per entry: its index within its run.
         var ordinals: [Int32]
+        /// What was found of the shards whose records are looked at one by one, by slot.
+        var siftings: [Int: ShardWriter.Sifting] = [:]
         /// Entries that were stored before, with their slots, and when that was found.
         var duplicates: [(entry: Int, slot: Int, epoch: Int)]
     }
@@ -134,6 +130,7 @@ struct PutJob {
                 var own: Int64?
                 if isSifted, let sequence {
                     let found = writer.find(producer: sequence.producer, sequence: sequence.number, key: key)
+                    if round.siftings[slot] == nil { round.siftings[slot] = ShardWriter.Sifting(epoch: found.epoch) }
                     if found.isDuplicate {
                         round.duplicates.append((index, slot, found.epoch))
                         continue
@@ -141,19 +138,16 @@ struct PutJob {
                     own = found.own
                 }
                 if round.parts[slot] == nil {
-                    round.parts[slot] = Part(
-                        run: RecordRun(producerCapacity: stretchLimit, reserving: reserve),
-                        sifted: isSifted ? [:] : nil
-                    )
+                    round.parts[slot] = RecordRun(producerCapacity: stretchLimit, reserving: reserve)
                 }
                 // The first look counts: when a later one differs, the run is sifted again.
-                if let own, let sequence, round.parts[slot]!.sifted![sequence.producer] == nil {
-                    round.parts[slot]!.sifted![sequence.producer] = own
+                if let own, let sequence, round.siftings[slot]?.own[sequence.producer] == nil {
+                    round.siftings[slot]?.own[sequence.producer] = own
                 }
                 round.slots[index] = Int32(slot)
-                round.ordinals[index] = Int32(round.parts[slot]!.run.count)
-                try Self.append(entries[index], bytes, to: &round.parts[slot]!.run)
-                if let sequence { Self.note(sequence, in: &round.parts[slot]!.run) }
+                round.ordinals[index] = Int32(round.parts[slot]!.count)
+                try Self.append(entries[index], bytes, to: &round.parts[slot]!)
+                if let sequence { Self.note(sequence, in: &round.parts[slot]!) }
             }
         }
         return round
@@ -214,13 +208,13 @@ struct PutJob {
 
     // MARK: - Storing
 
-    private func submit(_ parts: [Part?], _ routes: Routes) async -> [Verdict?] {
-        let join = PutJoin(slots: parts.count)
+    private func submit(_ round: Round, _ routes: Routes) async -> [Verdict?] {
+        let join = PutJoin(slots: round.parts.count)
         return await withCheckedContinuation { continuation in
-            join.begin(expecting: parts.count { $0 != nil }, continuation)
-            for (slot, part) in parts.enumerated() {
+            join.begin(expecting: round.parts.count { $0 != nil }, continuation)
+            for (slot, part) in round.parts.enumerated() {
                 guard let part else { continue }
-                let admission = routes.writers[slot].enqueue(part.run, sifted: part.sifted) { result in
+                let admission = routes.writers[slot].enqueue(part, sifting: round.siftings[slot]) { result in
                     switch result {
                     case .success(let placement): join.complete(slot, .placed(placement))
                     case .failure(let failure): join.complete(slot, .failed(failure))
@@ -288,7 +282,7 @@ struct PutJob {
             }
         }
         for (slot, part) in round.parts.enumerated() where !refused.contains(slot) {
-            if case .placed? = verdicts[slot] { userBytes += part?.run.userBytes ?? 0 }
+            if case .placed? = verdicts[slot] { userBytes += part?.userBytes ?? 0 }
         }
         // A duplicate may still be on its way to the disk: its answer waits for it.
         var ends: [Int: Position?] = [:]

@@ -129,11 +129,11 @@ final class ShardWriter: Sendable {
 
     /// Queues a run. `completion` is called on a thread of the log, once, when the run is durable or has failed.
     ///
-    /// `sifted` is for a run whose records were looked at one by one: what the shard itself held of each producer then. The
-    /// run is taken when that still holds.
+    /// `sifting` is for a run whose records were looked at one by one: what was found then. The run is taken when it still
+    /// holds.
     func enqueue(
         _ run: consuming RecordRun,
-        sifted: [UInt64: Int64]? = nil,
+        sifting: Sifting? = nil,
         completion: @escaping Completion
     ) -> Admission {
         let run = run
@@ -143,10 +143,12 @@ final class ShardWriter: Sendable {
             case .closing, .closed: return .closed
             case .open: break
             }
+            // A failure since the first look may have taken away what a record was a duplicate of.
+            if let sifting, sifting.epoch != state.epoch { return .overlaps }
             for range in run.producers where range.first <= range.last {
                 let own = state.own(range.producer)
-                if let sifted {
-                    if sifted[range.producer] != own { return .overlaps }
+                if let sifting {
+                    if sifting.own[range.producer] != own { return .overlaps }
                 } else if range.first <= max(own, state.producers.highest(range.producer) ?? .min) {
                     return .overlaps
                 }
@@ -173,6 +175,14 @@ final class ShardWriter: Sendable {
         var own: Int64
         /// For `settled`.
         var epoch: Int
+    }
+
+    /// What the looks at the records of one run found.
+    struct Sifting {
+        /// Of the first look.
+        var epoch: Int
+        /// What the shard itself held of each producer of the run at the first look at a record that is to be stored.
+        var own: [UInt64: Int64] = [:]
     }
 
     /// Looks at one record of a producer.

@@ -112,4 +112,25 @@ struct ShardWriterTests {
         appender.answer()
         if case .overlaps = enqueue(100, producer: range) {} else { Issue.record("stored sequences are not known") }
     }
+
+    @Test("a run whose records were looked at before a failure is looked at again")
+    func sifting() {
+        open()
+        let (first, second) = (Outcomes(), Outcomes())
+        _ = enqueue(50_000, first, producer: ProducerRange(producer: 7, first: 30, last: 40))
+        let found = writer.find(producer: 7, sequence: 30, key: HashKey(0))
+        #expect(found.isDuplicate)
+        appender.answer(.unavailable("full", retryAfter: .zero))
+        open()
+        // 30 to 33 were taken for duplicates; 34 to 40 would make them so for ever.
+        var run = RecordRun(producerCapacity: 1, reserving: 100)
+        run.producers = [ProducerRange(producer: 7, first: 34, last: 40)]
+        let own = writer.find(producer: 7, sequence: 34, key: HashKey(0)).own
+        let sifting = ShardWriter.Sifting(epoch: found.epoch, own: [7: own])
+        let admission = writer.enqueue(run, sifting: sifting) { second.add($0) }
+        guard case .overlaps = admission else {
+            Issue.record("the run was \(admission)")
+            return
+        }
+    }
 }

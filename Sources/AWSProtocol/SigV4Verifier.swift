@@ -58,6 +58,8 @@ public struct SigV4Verifier: Sendable {
         var date: String
         var token: String?
         var isInQuery: Bool
+        /// Of a signed URL, in milliseconds.
+        var lifetime: Int64?
     }
 
     /// Verifies; `now` is milliseconds since 1970, `service` the one the target names.
@@ -76,11 +78,15 @@ public struct SigV4Verifier: Sendable {
         guard claim.token == credentials.sessionToken else {
             throw AWSError("UnrecognizedClientException", "The security token included in the request is invalid.")
         }
-        try Self.checkTime(claim.date, day, now)
+        try Self.checkTime(claim.date, day, now, lifetime: claim.lifetime)
 
         let names = claim.signedHeaders.split(separator: ";").map(String.init)
         guard names.contains("host") else {
             throw Self.invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+        }
+        // What the request asks for is in a header: unsigned, anybody on the way could ask for something else.
+        if request.header("x-amz-target") != nil, !names.contains("x-amz-target") {
+            throw Self.invalid("'x-amz-target' must be a 'SignedHeader' in the AWS Authorization.")
         }
         var signed: [(name: String, value: String)] = []
         for name in names {
@@ -144,14 +150,28 @@ public struct SigV4Verifier: Sendable {
             signature: parameter("X-Amz-Signature") ?? "",
             date: parameter("X-Amz-Date") ?? "",
             token: parameter("X-Amz-Security-Token"),
-            isInQuery: true
+            isInQuery: true,
+            lifetime: try parameter("X-Amz-Expires").map { text throws(AWSError) in
+                guard let seconds = Int64(text), (1...604_800).contains(seconds) else {
+                    throw AWSError(
+                        "IncompleteSignatureException",
+                        "'X-Amz-Expires' must be a number of seconds from 1 to 604800. Found '\(text)'."
+                    )
+                }
+                return seconds * 1000
+            }
         )
     }
 
     private static func headerClaim(_ header: String, _ request: Request) throws(AWSError) -> Claim {
+        guard header.hasPrefix("AWS4-HMAC-SHA256") else {
+            throw AWSError(
+                "IncompleteSignatureException",
+                "Unsupported AWS 'algorithm': '\(header.prefix { $0 != " " })'."
+            )
+        }
         var parts: [String: String] = [:]
-        let list = header.hasPrefix("AWS4-HMAC-SHA256") ? header.dropFirst(16) : header[...]
-        for part in list.split(separator: ",") {
+        for part in header.dropFirst(16).split(separator: ",") {
             let pair = part.split(separator: "=", maxSplits: 1)
             guard pair.count == 2 else { continue }
             let name = pair[0].filter { $0 != " " }
@@ -184,20 +204,40 @@ public struct SigV4Verifier: Sendable {
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
             )
         }
+        guard parts[2].utf8.count <= 32, parts[2].utf8.allSatisfy(Self.isRegionByte) else {
+            throw invalid("Credential should be scoped to a valid region. ")
+        }
         guard parts[3] == service else {
             throw invalid("Credential should be scoped to correct service: '\(service)'. ")
         }
         return SigV4Identity(accessKeyID: parts[0], region: parts[2], service: parts[3])
     }
 
-    private static func checkTime(_ date: String, _ day: String, _ now: Int64) throws(AWSError) {
+    private static func isRegionByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x5F: true
+        default: false
+        }
+    }
+
+    /// `lifetime` is how long a signed URL said it holds, in milliseconds; a signed header holds as long as clocks may differ.
+    private static func checkTime(
+        _ date: String,
+        _ day: String,
+        _ now: Int64,
+        lifetime: Int64?
+    ) throws(AWSError) {
         guard let time = SigV4Time.milliseconds(date) else {
             throw invalid("Date must be in ISO-8601 'basic format'. Got '\(date)'.")
         }
         guard date.hasPrefix(day) else {
             throw invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.")
         }
-        if time < now - window {
+        if let lifetime {
+            if time < now - lifetime {
+                throw invalid("Signature expired: \(date) is now earlier than the URL's lifetime allows.")
+            }
+        } else if time < now - window {
             throw invalid(
                 "Signature expired: \(date) is now earlier than \(SigV4Time.text(now - window)) (\(SigV4Time.text(now)) - 5 min.)"
             )

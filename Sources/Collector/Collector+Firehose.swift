@@ -43,7 +43,14 @@ extension Collector {
         guard let stream = streams.withLock({ $0[key] }), stream.isServing else {
             throw notFound(hidden)
         }
-        let job = try await store(put, request, in: stream, limit: Self.deliveryRecordLimit, needsKeys: false)
+        let job = try await store(
+            put,
+            request,
+            in: stream,
+            limit: Self.deliveryRecordLimit,
+            requestLimit: isBatch ? Self.batchLimit : Self.requestLimit,
+            needsKeys: false
+        )
         return isBatch ? Self.batchAnswer(job) : try Self.recordAnswer(job)
     }
 

@@ -22,7 +22,8 @@ extension Collector {
         let record: StreamRecord
         if let token = asked.nextToken {
             guard let listing = Self.listing(token) else { throw .invalidArgument("Invalid NextToken.") }
-            guard now() - listing.issued <= Self.tokenLifetimeMilliseconds else {
+            let (age, overflows) = now().subtractingReportingOverflow(listing.issued)
+            guard !overflows, age <= Self.tokenLifetimeMilliseconds else {
                 throw AWSError(
                     "ExpiredNextTokenException",
                     "The NextToken has expired. Tokens expire after 300 seconds."

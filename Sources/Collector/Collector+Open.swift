@@ -17,6 +17,7 @@ extension Collector {
             } catch let error as ShardLogError {
                 // Sealed under us by a reshard that is not finished: the next round waits for it.
                 if error == .closed { return }
+                if error == .notFound { throw notFound(stream.key.name) }
                 throw failure(error, writer.ref)
             } catch let error as StateStoreError {
                 throw failure(error)
@@ -32,7 +33,13 @@ extension Collector {
         let appender = try await log.openAppender(writer.ref, expecting: nil)
         let (nextOffset, lastArrival) = try await end(of: writer.ref, at: appender.tail)
         let producers = try await producers(of: writer.ref, upTo: appender.tail)
-        writer.opened(appender, nextOffset: nextOffset, lastArrival: lastArrival, producers: producers.table)
+        writer.opened(
+            appender,
+            nextOffset: nextOffset,
+            lastArrival: lastArrival,
+            producers: producers.table,
+            bytesSinceSnapshot: producers.bytes
+        )
     }
 
     /// An owner counts on what stands before its tail; a replica that has not seen all of it yet must not answer for it.
@@ -52,16 +59,27 @@ extension Collector {
     }
 
     /// The snapshot, and what was appended since, up to the tail.
-    func producers(of ref: ShardRef, upTo tail: Position) async throws -> (table: ProducerTable, position: Position) {
+    func producers(of ref: ShardRef, upTo tail: Position) async throws -> (table: ProducerTable, bytes: Int) {
         let row = try await state.get(StateKey("producers", ref.description))
         let snapshot = row.flatMap { ProducerTable.restore($0.value) }
         var table = snapshot?.table ?? ProducerTable()
         var position = Position(rawValue: snapshot?.position ?? 0)
+        var count = 0
         while true {
             let slab = try await log.read(ref, from: position, maxBytes: 4 * 1024 * 1024)
-            try slab.bytes.withUnsafeBytes { bytes in
+            slab.bytes.withUnsafeBytes { bytes in
                 for frame in slab.frames {
-                    let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                    let view: FrameView
+                    do {
+                        view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                    } catch {
+                        // Damage is never served, but it must not keep the shard from taking records.
+                        logger.error(
+                            "a damaged frame says nothing of its producers",
+                            metadata: ["shard": "\(ref)", "position": "\(frame.position)", "error": "\(error)"]
+                        )
+                        continue
+                    }
                     for range in view.producers {
                         table.note(range.producer, last: range.last, seen: view.arrivalMilliseconds)
                     }
@@ -69,8 +87,9 @@ extension Collector {
             }
             if slab.frames.isEmpty {
                 if slab.next < tail { throw Self.lagging }
-                return (table, position)
+                return (table, count)
             }
+            count += slab.bytes.count
             position = slab.next
         }
     }

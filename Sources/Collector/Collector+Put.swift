@@ -90,6 +90,7 @@ extension Collector {
         _ request: APIRequest,
         in stream: Stream,
         limit: Int,
+        requestLimit: Int = Collector.requestLimit,
         needsKeys: Bool = true
     ) async throws(AWSError) -> PutJob {
         let producers = try request.producer.map { text throws(AWSError) in try ProducerHeader(text) }
@@ -98,7 +99,7 @@ extension Collector {
                 "x-millrace-producer numbers \(producers.count) records; the request holds \(put.entries.count)."
             )
         }
-        try PutConstraints(limit: limit, requestLimit: Self.requestLimit, needsKeys: needsKeys)
+        try PutConstraints(limit: limit, requestLimit: requestLimit, needsKeys: needsKeys)
             .check(put.entries, request.body, isBatch: request.operation != "PutRecord")
         var job = PutJob(stream: stream, body: request.body, entries: put.entries, producers: producers)
         try await job.run { writer throws(AWSError) in try await open(writer, of: stream) }

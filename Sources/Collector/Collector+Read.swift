@@ -40,7 +40,16 @@ extension Collector {
                 index = number.index
                 // The shard's StartingSequenceNumber names no record: behind it stands the first one.
                 if asked.kind == .afterSequenceNumber, number.counter > 0 { index += 1 }
-                if number.counter >= 0x7FFF_FFFF_FFFF_FFFF { (position, index) = (try await log.bounds(ref).tail, 0) }
+                let tail = try await log.bounds(ref).tail
+                if number.counter >= 0x7FFF_FFFF_FFFF_FFFF {
+                    (position, index) = (tail, 0)
+                } else if position > tail {
+                    // Waiting there for what no record will ever be would be waiting for ever.
+                    throw AWSError.invalidArgument(
+                        "StartingSequenceNumber \(number) used in GetShardIterator on shard \(id) in stream "
+                            + "\(record.key.name) under account \(configuration.account) is invalid."
+                    )
+                }
             }
         } catch let error as ShardLogError {
             if error == .notFound { throw missingShard(id.description, record.key.name) }
@@ -111,7 +120,7 @@ extension Collector {
         guard token.key.region == request.region, let stream = streams.withLock({ $0[token.key] }),
             stream.uid == token.uid, let shard = stream.record.shards[id]
         else { throw missingShard(id.description, token.key.name) }
-        if let arn = asked.streamARN, StreamReference.streamName(inARN: arn) != token.key.name {
+        if let arn = asked.streamARN, arn != stream.record.arn(account: configuration.account) {
             throw .invalidArgument("StreamARN \(arn) is not the stream of the shard iterator.")
         }
         let slab: FrameSlab
@@ -128,11 +137,12 @@ extension Collector {
             counts.recordsRead += page.count
             counts.bytesRead += page.userBytes
         }
-        let isDone = page.isComplete && slab.isAtEnd
+        // The log of a parent is sealed before the catalog has its children: the end is the catalog's to tell.
+        let record = stream.record
+        let isDone = page.isComplete && slab.isAtEnd && !(record.shards[id]?.isOpen ?? false)
         // Behind the tip only when something is left unread: a slab is cut at its size, or the page at its limit.
         let isAtTip = page.isComplete && (slab.frames.isEmpty || isDone)
         let behind = isAtTip ? 0 : try await behind(page, slab, stream.ref(id), current)
-        let record = stream.record
         return jsonBytes(reserving: page.json.count + 1024) { json in
             json.name("Records")
             json.raw { $0 += page.json }
@@ -200,7 +210,16 @@ extension Collector {
         do {
             try slab.bytes.withUnsafeBytes { bytes in
                 for frame in slab.frames {
-                    let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                    let view: FrameView
+                    do {
+                        view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                    } catch {
+                        // The good frames before a bad one are answered; the next call begins at it, and is refused.
+                        if page.count == 0 { throw error }
+                        page.next = frame.position
+                        page.isComplete = false
+                        return
+                    }
                     let first = frame.position == token.position ? token.index : 0
                     let arrival = view.arrivalMilliseconds
                     page.lastArrival = arrival

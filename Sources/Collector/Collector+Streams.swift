@@ -90,6 +90,16 @@ extension Collector {
                 throw .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
             }
             let time = now()
+            // Above every stamp that a stream of this name had: its sequence numbers must mean nothing in this one.
+            let stamp: UInt64
+            do throws(StateStoreError) {
+                let former = try await state.get(Self.stampKey(key)).flatMap {
+                    UInt64(String(decoding: $0.value, as: UTF8.self))
+                }
+                stamp = max(UInt64(time / 1000), (former ?? 0) + 1)
+            } catch {
+                throw failure(error)
+            }
             let record = StreamRecord(
                 key: key,
                 uid: Self.newUID(time),
@@ -99,7 +109,7 @@ extension Collector {
                 retentionHours: 24,
                 maxRecordBytes: maxRecordBytes,
                 isHidden: isHidden,
-                shards: ShardMap(count: shards, created: UInt64(time / 1000)),
+                shards: ShardMap(count: shards, created: stamp),
                 reshard: nil
             )
             let revision: Revision
@@ -204,10 +214,21 @@ extension Collector {
             try await log.delete(ref)
             try await state.delete(StateKey("producers", ref.description), if: .none)
         }
-        try await state.delete(StateKey("streams", record.key.row), if: .none)
-        streams.withLock { $0[stream.key] = nil }
-        meters.forget(stream.key)
+        let stamps = (record.shards.shards + (record.reshard?.result.shards ?? [])).map(\.created)
+        try await state.put(Self.stampKey(record.key), Array(String(stamps.max() ?? 0).utf8), if: .none)
+        // The row may be gone by an earlier try whose answer was lost; that of a stream made anew must stay.
+        let key = StateKey("streams", record.key.row)
+        let stored = try await state.get(key).flatMap { StreamRecord(decoding: $0.value) }
+        if stored?.uid == stream.uid { try await state.delete(key, if: .revision(stream.current.revision)) }
+        streams.withLock { streams in
+            guard streams[stream.key] === stream else { return }
+            streams[stream.key] = nil
+            meters.forget(stream.key)
+        }
     }
+
+    /// Keeps the newest creation stamp of the shards of a name's former streams, decimal.
+    private static func stampKey(_ key: StreamKey) -> StateKey { StateKey("stream-stamps", key.row) }
 
     func describeStream(_ request: APIRequest) throws(AWSError) -> [UInt8] {
         let asked = try DescribeStreamRequest(body: request.body)

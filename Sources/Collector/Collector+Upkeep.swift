@@ -30,22 +30,28 @@ extension Collector {
 
     private func keepUp(_ stream: Stream) async throws {
         if stream.record.isUnfinished {
-            try await stream.control.withLock { () async throws in try await finish(stream) }
+            try await stream.control.withLock { () async throws in
+                // Somebody else may have finished it meanwhile, and its name may be another stream's.
+                guard isCurrent(stream), stream.record.isUnfinished else { return }
+                try await finish(stream)
+            }
         }
-        if stream.record.status == .deleting { return }
+        guard isCurrent(stream), stream.isServing else { return }
         let record = stream.record
         let horizon = now() - Int64(record.retentionHours) * 3_600_000
+        // Snapshots come first: what is trimmed can't be read again to learn whose records it held.
+        let isHourly = stream.isSnapshotDue(now: now())
+        for writer in stream.routes.writers {
+            writer.forgetProducers(silentSince: min(horizon, now() - 7 * 86_400_000))
+            try await storeSnapshot(of: writer, every: isHourly ? 1 : Self.snapshotInterval)
+        }
         for shard in record.shards.shards {
             try await log.trim(stream.ref(shard.id), arrivedBefore: horizon)
         }
-        for writer in stream.routes.writers {
-            writer.forgetProducers(silentSince: min(horizon, now() - 7 * 86_400_000))
-            if let snapshot = writer.takeSnapshot(every: Self.snapshotInterval) {
-                try await state.put(StateKey("producers", writer.ref.description), snapshot, if: .none)
-            }
-        }
         try await dropExpired(stream, horizon)
     }
+
+    private func isCurrent(_ stream: Stream) -> Bool { streams.withLock { $0[stream.key] === stream } }
 
     /// Closed shards go when their last record has left retention; the parents of a merge go together.
     private func dropExpired(_ stream: Stream, _ horizon: Int64) async throws {
@@ -74,13 +80,18 @@ extension Collector {
         }
     }
 
+    private func storeSnapshot(of writer: ShardWriter, every bytes: Int) async throws {
+        guard let snapshot = writer.snapshot(every: bytes) else { return }
+        try await state.put(StateKey("producers", writer.ref.description), snapshot.value, if: .none)
+        writer.snapshotStored(bytes: snapshot.bytes)
+    }
+
     /// Writes what would otherwise be read back from the log at the next start.
     public func saveSnapshots() async {
         for stream in streams.withLock({ Array($0.values) }) {
             for writer in stream.routes.writers {
-                guard let snapshot = writer.takeSnapshot(every: 1) else { continue }
                 do {
-                    try await state.put(StateKey("producers", writer.ref.description), snapshot, if: .none)
+                    try await storeSnapshot(of: writer, every: 1)
                 } catch {
                     logger.warning(
                         "a snapshot was not written; the log is read instead",

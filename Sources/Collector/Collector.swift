@@ -133,6 +133,10 @@ public final class Collector: Sendable {
         guard let stream = streams.withLock({ $0[key] }), !stream.record.isHidden else {
             throw notFound(key.name)
         }
+        // An ARN names an account and a region too.
+        if let arn = reference.arn, arn != stream.record.arn(account: configuration.account) {
+            throw .notFound("Stream \(arn) not found.")
+        }
         return stream
     }
 

@@ -22,7 +22,8 @@ struct ProducerHeader: Sendable, Equatable {
             guard let colon = part.firstIndex(of: ":"), let plus = part.lastIndex(of: "+"), colon < plus,
                 let producer = UInt64(part[..<colon], radix: 16),
                 let first = Int64(part[part.index(after: colon)..<plus]), first >= 0,
-                let count = Int(part[part.index(after: plus)...]), count > 0, count <= 1_000_000
+                let count = Int(part[part.index(after: plus)...]), count > 0, count <= 1_000_000,
+                first <= Int64.max - Int64(count)
             else {
                 throw .invalidArgument(
                     "x-millrace-producer must be <hex producer>:<first sequence>+<count>[;...], found a malformed part."

@@ -74,8 +74,23 @@ extension ProducerTable {
     //   u8 version=1 | u64 position | own entries | u32 n | n x { u128 start | u128 end | entries }
     //   entries: u32 count | count x { u64 producer | i64 last | i64 seen ms }
 
+    /// Entries that a snapshot holds at most: 3.6 MB, below what the state store takes. A producer is one generation of a
+    /// file, so a shard sees so many in a week only from thousands of hosts; the ones silent for longest are left out then.
+    static let snapshotLimit = 150_000
+
+    /// The table without those silent for longest, so that a snapshot can be stored.
+    private func limited() -> ProducerTable {
+        let all = [own] + inherited.map(\.entries)
+        guard all.reduce(0, { $0 + $1.count }) > Self.snapshotLimit else { return self }
+        let seen = all.flatMap { $0.values.map(\.seen) }.sorted(by: >)
+        var limited = self
+        limited.forget(silentSince: seen[Self.snapshotLimit] + 1)
+        return limited
+    }
+
     /// The table as of a position in the shard's log: everything before it is accounted for.
     func snapshot(at position: UInt64) -> [UInt8] {
+        let (own, inherited) = { ($0.own, $0.inherited) }(limited())
         var bytes: [UInt8] = [1]
         func put(_ value: some FixedWidthInteger) {
             withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }

@@ -23,7 +23,7 @@ struct PutConstraints {
                     continue
                 }
                 // Exact for well-formed base64; the decoder refuses the rest.
-                let size = Base64.decodedCount(UnsafeBufferPointer(rebasing: bytes[entry.data.range])) ?? 0
+                let size = try Self.decodedSize(entry.data, bytes)
                 var keySize = 0
                 if needsKeys {
                     guard entry.partitionKey.isPresent else {
@@ -57,6 +57,15 @@ struct PutConstraints {
         if total > requestLimit {
             throw .invalidArgument("Records size exceeds \(requestLimit / 1_048_576) MB limit")
         }
+    }
+
+    private static func decodedSize(_ text: PutEntry.Text, _ bytes: UnsafeBufferPointer<UInt8>) throws(AWSError) -> Int
+    {
+        guard text.isEscaped else {
+            return Base64.decodedCount(UnsafeBufferPointer(rebasing: bytes[text.range])) ?? 0
+        }
+        // Escapes make the text longer than what it stands for.
+        return Array(try bytes.string(text).utf8).withUnsafeBufferPointer { Base64.decodedCount($0) ?? 0 }
     }
 
     /// A key's size in UTF-8 bytes and its length in UTF-16 units.

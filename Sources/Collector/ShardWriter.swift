@@ -108,7 +108,13 @@ final class ShardWriter: Sendable {
     }
 
     /// Takes over the shard with what its log says of it.
-    func opened(_ appender: any ShardAppender, nextOffset: Int64, lastArrival: Int64, producers: ProducerTable) {
+    func opened(
+        _ appender: any ShardAppender,
+        nextOffset: Int64,
+        lastArrival: Int64,
+        producers: ProducerTable,
+        bytesSinceSnapshot: Int = 0
+    ) {
         state.withLock { state in
             guard state.phase == .unopened else { return }
             state.phase = .open
@@ -117,6 +123,7 @@ final class ShardWriter: Sendable {
             state.lastArrival = lastArrival
             state.last = appender.tail
             state.producers = producers
+            state.bytesSinceSnapshot = bytesSinceSnapshot
             state.queued = [:]
         }
     }
@@ -226,13 +233,18 @@ final class ShardWriter: Sendable {
         state.withLock { $0.phase = .unopened }
     }
 
-    /// The producers' snapshot, when at least so many bytes were written since the last one.
-    func takeSnapshot(every bytes: Int) -> [UInt8]? {
+    /// The producers' snapshot, when at least so many bytes were written since the last one, and that number, for
+    /// `snapshotStored`.
+    func snapshot(every bytes: Int) -> (value: [UInt8], bytes: Int)? {
         state.withLock { state in
             guard state.phase == .open, state.bytesSinceSnapshot >= bytes else { return nil }
-            state.bytesSinceSnapshot = 0
-            return state.producers.snapshot(at: state.last.rawValue)
+            return (state.producers.snapshot(at: state.last.rawValue), state.bytesSinceSnapshot)
         }
+    }
+
+    /// A snapshot is in the store.
+    func snapshotStored(bytes: Int) {
+        state.withLock { $0.bytesSinceSnapshot = max(0, $0.bytesSinceSnapshot - bytes) }
     }
 
     /// Forgets producers that were silent for long.

@@ -38,6 +38,8 @@ final class Stream: Sendable {
     let control = AsyncMutex()
     private let state: Mutex<State>
 
+    private let nextSnapshot = Mutex<Int64?>(nil)
+
     init(_ record: StreamRecord, revision: Revision, routes: Routes) {
         key = record.key
         uid = record.uid
@@ -47,6 +49,19 @@ final class Stream: Sendable {
     var current: State { state.withLock { $0 } }
     var record: StreamRecord { state.withLock { $0.record } }
     var routes: Routes { state.withLock { $0.routes } }
+
+    /// True once an hour: the producers of quiet shards are snapshotted too, long before their records are trimmed.
+    func isSnapshotDue(now: Int64) -> Bool {
+        nextSnapshot.withLock { next in
+            guard let due = next else {
+                next = now + 3_600_000
+                return false
+            }
+            if now < due { return false }
+            next = now + 3_600_000
+            return true
+        }
+    }
 
     /// Whether it takes and gives records.
     var isServing: Bool {

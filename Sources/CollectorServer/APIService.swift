@@ -148,7 +148,7 @@ public struct APIService: Sendable {
     }
 
     private func preflight(_ exchange: HTTPExchange) -> HTTPAnswer {
-        var headers = [("access-control-allow-origin", "*"), ("access-control-max-age", "172800")]
+        var headers = [("access-control-max-age", "172800")]
         for (asked, allowed) in [
             ("access-control-request-headers", "access-control-allow-headers"),
             ("access-control-request-method", "access-control-allow-methods"),

@@ -15,6 +15,13 @@ final class RequestHandler: ChannelInboundHandler {
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var isTooLarge = false
+    /// Whether a request of this connection is being answered.
+    private var isAnswering = false
+    /// Ends the connection when a request takes too long to arrive.
+    private var deadline: Scheduled<Void>?
+
+    /// How long a request may take from its head to its end.
+    private static let arrivalLimit = TimeAmount.minutes(5)
 
     init(traffic: Traffic, respond: @escaping @Sendable (HTTPExchange) async -> HTTPAnswer) {
         self.traffic = traffic
@@ -23,20 +30,7 @@ final class RequestHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head):
-            self.head = head
-            body = []
-            isTooLarge = false
-            let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
-            if length > Self.bodyLimit {
-                isTooLarge = true
-            } else {
-                body.reserveCapacity(length)
-                if head.headers.first(name: "expect")?.lowercased() == "100-continue" {
-                    let interim = HTTPResponseHead(version: head.version, status: .continue)
-                    context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
-                }
-            }
+        case .head(let head): begin(head, context)
         case .body(let buffer):
             if body.count + buffer.readableBytes > Self.bodyLimit { isTooLarge = true }
             if isTooLarge {
@@ -45,18 +39,42 @@ final class RequestHandler: ChannelInboundHandler {
                 body.append(contentsOf: buffer.readableBytesView)
             }
         case .end:
+            deadline?.cancel()
             guard let head else { return }
             self.head = nil
             finish(head, context)
         }
     }
 
-    private func finish(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        self.head = head
+        body = []
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        deadline = context.eventLoop.scheduleTask(in: Self.arrivalLimit) { bound.value.close(promise: nil) }
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
+        isTooLarge = length > Self.bodyLimit
+        let awaitsConsent = head.headers.first(name: "expect")?.lowercased() == "100-continue"
         if isTooLarge {
-            let answer = HTTPAnswer.text(413, "The request body is larger than \(Self.bodyLimit) bytes.\n")
-            write(answer, head, isLast: true, context)
+            // Whoever waits for consent sends no body before the answer.
+            if awaitsConsent { refuse(head, context) }
             return
         }
+        body.reserveCapacity(min(length, 1 << 20))
+        if awaitsConsent {
+            let interim = HTTPResponseHead(version: head.version, status: .continue)
+            context.writeAndFlush(wrapOutboundOut(.head(interim)), promise: nil)
+        }
+    }
+
+    private func refuse(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        self.head = nil
+        deadline?.cancel()
+        let answer = HTTPAnswer.text(413, "The request body is larger than \(Self.bodyLimit) bytes.\n")
+        write(answer, head, isLast: true, context)
+    }
+
+    private func finish(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        if isTooLarge { return refuse(head, context) }
         let exchange = HTTPExchange(
             method: head.method.rawValue,
             target: head.uri,
@@ -64,6 +82,7 @@ final class RequestHandler: ChannelInboundHandler {
             body: body
         )
         body = []
+        isAnswering = true
         traffic.began()
         let respond = respond
         let (loop, loopBound) = (context.eventLoop, NIOLoopBound((self, context), eventLoop: context.eventLoop))
@@ -72,6 +91,7 @@ final class RequestHandler: ChannelInboundHandler {
             let answer = await respond(exchange)
             loop.execute {
                 let (handler, context) = loopBound.value
+                handler.isAnswering = false
                 handler.write(answer, head, isLast: !head.isKeepAlive || traffic.isStopping, context)
                 traffic.ended()
             }
@@ -81,6 +101,14 @@ final class RequestHandler: ChannelInboundHandler {
     private func write(_ answer: HTTPAnswer, _ head: HTTPRequestHead, isLast: Bool, _ context: ChannelHandlerContext) {
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: answer.contentType)
+        headers.add(name: "date", value: HTTPDate.now())
+        if let origin = head.headers.first(name: "origin"), !origin.isEmpty {
+            headers.add(name: "access-control-allow-origin", value: "*")
+            headers.add(
+                name: "access-control-expose-headers",
+                value: "x-amzn-RequestId,x-amzn-ErrorType,x-amz-id-2,Date"
+            )
+        }
         headers.add(name: "content-length", value: String(answer.body.count))
         for (name, value) in answer.headers { headers.add(name: name, value: value) }
         if isLast { headers.add(name: "connection", value: "close") }
@@ -101,6 +129,11 @@ final class RequestHandler: ChannelInboundHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: done)
     }
 
+    func channelInactive(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        context.fireChannelInactive()
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Torn connections and TLS mistakes are the peer's business.
         context.close(promise: nil)
@@ -108,7 +141,7 @@ final class RequestHandler: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // A connection that says nothing for long is let go; one that waits for an answer is not idle.
-        if event is IdleStateHandler.IdleStateEvent, head == nil, traffic.isQuiet { context.close(promise: nil) }
+        if event is IdleStateHandler.IdleStateEvent, !isAnswering { context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 }

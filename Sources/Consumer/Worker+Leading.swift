@@ -55,18 +55,12 @@ extension Worker {
         for lease in plan.delete where try await store.delete(lease.key, counter: lease.counter) {
             logger.info("removed the lease of a shard that has left the stream", metadata: ["shard": "\(lease.key)"])
         }
-        for lease in plan.restart where try await store.delete(lease.key, counter: lease.counter) {
+        for (old, new) in plan.restart where try await store.delete(old.key, counter: old.counter) {
             logger.warning(
-                "a finished shard is open: the stream was made anew, and the shard is read from its beginning",
-                metadata: ["shard": "\(lease.key)"]
+                "the stream was made anew: its shard is read from the beginning",
+                metadata: ["shard": "\(old.key)", "checkpoint": "\(old.checkpoint)"]
             )
-            let fresh = Lease(
-                key: lease.key,
-                checkpoint: .trimHorizon,
-                startingHashKey: lease.startingHashKey,
-                endingHashKey: lease.endingHashKey
-            )
-            _ = try await store.create(fresh)
+            _ = try await store.create(new)
         }
         if !plan.create.isEmpty || !plan.delete.isEmpty || !plan.restart.isEmpty { leasesChanged() }
     }

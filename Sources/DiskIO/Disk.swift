@@ -8,7 +8,11 @@ public enum Disk {
             try syncFolder(parent(path))
             return
         }
-        if errno == EEXIST { return }
+        if errno == EEXIST {
+            // Whoever made it may not have lived to make its name durable.
+            try syncFolder(parent(path))
+            return
+        }
         guard errno == ENOENT, path.contains("/") else { throw DiskError("mkdir", path) }
         try makeFolders(parent(path))
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw DiskError("mkdir", path) }
@@ -20,7 +24,13 @@ public enum Disk {
         guard let folder = opendir(path) else { throw DiskError("opendir", path) }
         defer { closedir(folder) }
         var names: [String] = []
-        while let entry = readdir(folder) {
+        while true {
+            // nil is the end or an error, and errno alone tells.
+            errno = 0
+            guard let entry = readdir(folder) else {
+                if errno != 0 { throw DiskError("readdir", path) }
+                break
+            }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

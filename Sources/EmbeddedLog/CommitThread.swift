@@ -68,8 +68,8 @@ final class CommitThread: Sendable {
         if isTaken {
             signal.raise()
         } else {
-            // The log is closed: a program's last moments.
-            request.completion(.failure(.unavailable("the log is closed", retryAfter: .seconds(1))))
+            // The log is closed: a program's last moments. Never from within the call: the caller may hold a lock.
+            Task { request.completion(.failure(.unavailable("the log is closed", retryAfter: .seconds(1)))) }
         }
     }
 
@@ -215,15 +215,15 @@ final class CommitThread: Sendable {
         return part.segments[last].base + offset
     }
 
-    /// Starts the next segment where the last one ends.
+    /// Starts the next segment where the last one ends. The last one is synced first: a segment that has a successor is
+    /// trusted whole after a crash.
     private func roll(_ part: Part) throws(DiskError) {
-        let segment = Segment(base: part.segments.last?.end ?? 0)
-        let file = try DiskFile(part.shard.path + "/" + segment.name, flags: O_RDWR | O_CREAT)
-        try file.truncate(to: 0)
-        try Segment.headerBytes(base: segment.base).withUnsafeBufferPointer { bytes throws(DiskError) in
-            try file.write(UnsafeRawBufferPointer(bytes), at: 0)
+        if let old = part.file, part.dirty.last === old {
+            try old.sync()
+            part.dirty.removeLast()
         }
-        try Disk.syncFolder(part.shard.path)
+        let segment = Segment(base: part.segments.last?.end ?? 0)
+        let file = try Segment.makeFile(part.shard.path, base: segment.base)
         part.segments.append(segment)
         part.file = file
         part.dirty.append(file)
@@ -281,6 +281,7 @@ final class CommitThread: Sendable {
                     for segment in part.segments.dropFirst(part.durableSegments) {
                         try Disk.remove(part.shard.path + "/" + segment.name)
                     }
+                    if part.segments.count > part.durableSegments { try Disk.syncFolder(part.shard.path) }
                     if let last = state.segments.last {
                         try DiskFile(part.shard.path + "/" + last.name, flags: O_RDWR).truncate(to: last.size)
                     }

@@ -11,6 +11,7 @@ import Synchronization
 ///     DIRECTORY/<stream>/<shard index>/      a shard
 ///         0000000000000000.log               segments, see `Segment`
 ///         closed                             there when the shard is sealed
+///         0000000000000000.log.torn-64       what recovery cut off at an offset; goes with its segment
 ///     DIRECTORY/.deleted-<...>/              on its way out
 ///
 /// An append is acknowledged after its file's fdatasync, which all appends of a group share (`CommitThread`). Opening reads
@@ -83,7 +84,7 @@ public final class EmbeddedLog: ShardLog {
             for name in try Disk.list(path) {
                 guard let index = UInt32(name) else { continue }
                 let ref = ShardRef(stream: stream, index: index)
-                shards.withLock { $0[ref] = ShardFolder(ref: ref, path: path + "/" + name) }
+                shards.withLock { $0[ref] = ShardFolder(ref: ref, path: path + "/" + name, logger: logger) }
             }
         }
     }
@@ -100,19 +101,21 @@ public final class EmbeddedLog: ShardLog {
         let path = directory + "/" + shard.stream + "/" + String(shard.index)
         try Self.translating { () throws(DiskError) in try Disk.makeFolders(path) }
         shards.withLock { shards in
-            if shards[shard] == nil { shards[shard] = ShardFolder(ref: shard, path: path) }
+            if shards[shard] == nil { shards[shard] = ShardFolder(ref: shard, path: path, logger: logger) }
         }
     }
 
     public func delete(_ shard: ShardRef) throws(ShardLogError) {
-        guard let folder = shards.withLock({ $0.removeValue(forKey: shard) }) else { return }
+        guard let folder = shards.withLock({ $0[shard] }) else { return }
         folder.delete()
         let grave = directory + "/.deleted-" + shard.stream + "-" + String(shard.index)
         try Self.translating { () throws(DiskError) in
-            try Disk.move(folder.path, to: grave)
+            // Called again after a failure: it is in its grave already.
+            if Disk.exists(folder.path) { try Disk.move(folder.path, to: grave) }
             try Disk.syncFolder(Disk.parent(folder.path))
-            try Disk.removeFolder(grave)
+            if Disk.exists(grave) { try Disk.removeFolder(grave) }
         }
+        shards.withLock { $0[shard] = nil }
         // The last shard takes its stream's folder along; one that is not empty stays.
         rmdir(directory + "/" + shard.stream)
     }
@@ -324,7 +327,12 @@ public final class EmbeddedLog: ShardLog {
             }
         }
         try Self.translating { () throws(DiskError) in
-            for segment in gone { try Disk.remove(folder.path + "/" + segment.name) }
+            if gone.isEmpty { return }
+            let torn = try Disk.list(folder.path).filter { $0.contains(".torn-") }
+            for segment in gone {
+                try Disk.remove(folder.path + "/" + segment.name)
+                for name in torn where name.hasPrefix(segment.name) { try Disk.remove(folder.path + "/" + name) }
+            }
         }
     }
 

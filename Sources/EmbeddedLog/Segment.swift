@@ -1,4 +1,5 @@
 import DiskIO
+import Glibc
 import RecordBatch
 
 /// One file of a shard's log. Its name is its base, the position of its first byte, in 16 hexadecimal digits.
@@ -57,6 +58,25 @@ struct Segment: Sendable {
     }
 
     static func isHeader(_ bytes: [UInt8], base: UInt64) -> Bool { bytes == headerBytes(base: base) }
+
+    /// Makes a segment's file with its header, and its name durable; the header is synced with the first frame. What stands
+    /// there is never overwritten, but for a file without frames that a crash left.
+    static func makeFile(_ folder: String, base: UInt64) throws(DiskError) -> DiskFile {
+        let path = folder + "/" + Segment(base: base).name
+        var file: DiskFile
+        do throws(DiskError) {
+            file = try DiskFile(path, flags: O_RDWR | O_CREAT | O_EXCL)
+        } catch {
+            guard error.number == EEXIST, try DiskFile(path, flags: O_RDONLY).size() <= header else { throw error }
+            try Disk.remove(path)
+            file = try DiskFile(path, flags: O_RDWR | O_CREAT | O_EXCL)
+        }
+        try headerBytes(base: base).withUnsafeBufferPointer { bytes throws(DiskError) in
+            try file.write(UnsafeRawBufferPointer(bytes), at: 0)
+        }
+        try Disk.syncFolder(folder)
+        return file
+    }
 
     /// Notes a frame that stands at `offset`.
     mutating func note(arrival: Int64, offset: UInt64) {

@@ -1,5 +1,6 @@
 import DiskIO
 import Glibc
+import Logging
 import RecordBatch
 import ShardLog
 import Synchronization
@@ -38,9 +39,12 @@ final class ShardFolder: Sendable {
 
     static let closedName = "closed"
 
-    init(ref: ShardRef, path: String) {
+    private let logger: Logger
+
+    init(ref: ShardRef, path: String, logger: Logger) {
         self.ref = ref
         self.path = path
+        self.logger = logger
     }
 
     /// The state, loaded. Reading the active segment is what recovery costs, and it is done once.
@@ -50,10 +54,12 @@ final class ShardFolder: Sendable {
         try state.withLock { state throws(ShardLogError) in
             if state.isDeleted { throw ShardLogError.notFound }
             if !state.isLoaded {
-                do throws(DiskError) {
+                do {
                     try load(&state)
+                } catch let error as ShardLogError {
+                    throw error
                 } catch {
-                    throw ShardLogError.unavailable(error.description, retryAfter: .seconds(1))
+                    throw ShardLogError.unavailable("\(error)", retryAfter: .seconds(1))
                 }
             }
             return try body(&state)
@@ -75,7 +81,8 @@ final class ShardFolder: Sendable {
 
     // MARK: - Loading
 
-    private func load(_ state: inout State) throws(DiskError) {
+    /// Throws `DiskError`, and `ShardLogError.corrupt` for what another version wrote.
+    private func load(_ state: inout State) throws {
         let names = try Disk.list(path)
         state.isClosed = names.contains(Self.closedName)
         state.segments = try names.compactMap(Segment.base(ofName:)).sorted().map { base throws(DiskError) in
@@ -83,24 +90,45 @@ final class ShardFolder: Sendable {
             segment.size = try DiskFile(path + "/" + segment.name, flags: O_RDONLY).size()
             return segment
         }
-        // A crash between making a file and writing its header leaves an empty last one.
-        if let last = state.segments.last, last.size < Segment.header {
+        // A crash between making a file and syncing its header leaves a last one without a header, and without anything
+        // that was acknowledged.
+        if let last = state.segments.last, try !hasHeader(last) {
             try Disk.remove(path + "/" + last.name)
             state.segments.removeLast()
         }
         if let last = state.segments.indices.last {
+            let size = state.segments[last].size
             state.segments[last] = try recover(state.segments[last])
             // Where the last segment has no frame, the one before it holds the last frame.
             if state.segments[last].lastFrame == nil, last > 0 {
                 state.segments[last - 1] = try fill(state.segments[last - 1])
+            }
+            // Positions that were cut off are not given out again: if they were damage and not a torn tail, somebody may
+            // know them.
+            if state.segments[last].size < size, !state.isClosed {
+                let next = Segment(base: state.segments[last].base + size)
+                try Segment.makeFile(path, base: next.base).sync()
+                state.segments.append(next)
             }
         }
         state.first = max(state.first, state.segments.first?.first ?? 0)
         state.isLoaded = true
     }
 
-    /// Reads the active segment and cuts off what a crash left unfinished.
-    private func recover(_ segment: Segment) throws(DiskError) -> Segment {
+    /// False when the header was never written. Throws `corrupt` when it is another version's.
+    private func hasHeader(_ segment: Segment) throws -> Bool {
+        let file = try DiskFile(path + "/" + segment.name, flags: O_RDONLY)
+        let bytes = try file.read(Int(Segment.header), at: 0)
+        if Segment.isHeader(bytes, base: segment.base) { return true }
+        if bytes.allSatisfy({ $0 == 0 }) || bytes.count < Int(Segment.header) { return false }
+        throw ShardLogError.corrupt(
+            "\(path)/\(segment.name) has no header of this version: start the program that wrote it"
+        )
+    }
+
+    /// Reads the active segment and cuts off what a crash left unfinished. All that is left is made durable before anybody
+    /// sees it: a process that was killed may have written it and not synced it.
+    private func recover(_ segment: Segment) throws -> Segment {
         let file = try DiskFile(path + "/" + segment.name, flags: O_RDWR)
         var recovered = Segment(base: segment.base, size: segment.size)
         let walk = SegmentWalk(file: file, limit: segment.size, verifies: true)
@@ -108,18 +136,42 @@ final class ShardFolder: Sendable {
             recovered.note(arrival: header.arrivalMilliseconds, offset: offset)
             return true
         }
-        if case .broken(let offset, _) = end {
+        if case .broken(let offset, let error) = end {
+            if case .version(let version) = error {
+                throw ShardLogError.corrupt(
+                    "\(path)/\(segment.name) holds a frame of version \(version) at \(offset): start the program that wrote it"
+                )
+            }
             if try Self.hasFrame(file, after: offset, limit: segment.size) {
                 // Whole frames behind a broken one: this is no torn tail but damage. Everything stays; reading the broken
                 // frame is refused.
-                recovered.size = segment.size
+                logger.error(
+                    "a frame is damaged, and whole ones stand behind it",
+                    metadata: ["file": "\(path)/\(segment.name)", "offset": "\(offset)", "error": "\(error)"]
+                )
             } else {
-                try file.truncate(to: offset)
-                try file.sync()
+                try cutTail(file, segment, at: offset)
                 recovered.size = offset
             }
         }
+        try file.sync()
+        try Disk.syncFolder(path)
         return recovered
+    }
+
+    /// Cuts off what is no whole frame, and keeps it beside: usually an append that a crash interrupted, but nobody can tell
+    /// that from a last frame that was damaged.
+    private func cutTail(_ file: DiskFile, _ segment: Segment, at offset: UInt64) throws(DiskError) {
+        let kept = "\(path)/\(segment.name).torn-\(offset)"
+        try Disk.replace(kept, with: try file.read(Int(segment.size - offset), at: offset))
+        try file.truncate(to: offset)
+        logger.warning(
+            "bytes that are no whole frame were cut off behind the last one",
+            metadata: [
+                "file": "\(path)/\(segment.name)", "offset": "\(offset)", "bytes": "\(segment.size - offset)",
+                "kept": "\(kept)",
+            ]
+        )
     }
 
     /// Whether a whole frame starts anywhere behind `offset`.

@@ -107,13 +107,15 @@ struct SinkDisk: Sendable {
             guard let folder = opendir(path) else { return errno == ENOENT ? 0 : -1 }
             defer { closedir(folder) }
             names = []
-            while let entry = readdir(folder) {
+            while true {
+                // nil is the end or an error, and errno alone tells.
+                errno = 0
+                guard let entry = readdir(folder) else { return errno == 0 ? 0 : -1 }
                 let name = withUnsafePointer(to: &entry.pointee.d_name) {
                     $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
                 }
                 if name != ".", name != ".." { names.append(name) }
             }
-            return 0
         }
         return names.sorted()
     }

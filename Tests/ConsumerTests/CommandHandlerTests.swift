@@ -116,8 +116,13 @@ struct CommandHandlerTests {
         #expect(ContinuousClock.now - start < .seconds(20))
         for pid in pids.compactMap({ pid_t($0) }) {
             // An orphan that was killed may wait a moment for init to reap it: a zombie runs no more.
-            let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
-            #expect(state == nil || state?.contains(") Z") == true || state?.contains(") X") == true)
+            var isGone = false
+            while !isGone, ContinuousClock.now - start < .seconds(20) {
+                let state = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+                isGone = state == nil || state?.contains(") Z") == true || state?.contains(") X") == true
+                if !isGone { try await Task.sleep(for: .milliseconds(10)) }
+            }
+            #expect(isGone)
         }
     }
 

@@ -17,6 +17,7 @@ struct LeaseTests {
             children: ["shardId-000000000004"],
             startingHashKey: "0",
             endingHashKey: "340282366920938463463374607431768211455",
+            startingSequenceNumber: "4965",
             latestFrom: 1_795_000_000_123
         )
         #expect(Lease(item: lease.item) == lease)
@@ -127,15 +128,23 @@ struct ShardSyncTests {
         #expect(foreign.handlerReady(row: Lease(key: "b", checkpoint: .latest), batchSize: 1) == .open(.latest))
     }
 
-    @Test("a finished lease of a shard that is open, as of a stream made anew, begins again")
-    func madeAnew() {
-        let done = Lease(key: "a", checkpoint: .shardEnd)
-        func restarted(_ shards: [ListedShard]) -> [String] {
-            ShardSync.plan(shards: shards, leases: [done], position: .trimHorizon, now: 0).restart.map(\.key)
+    @Test(
+        "the lease of a stream that was made anew begins again, whatever it says, and only then",
+        arguments: [Checkpoint.shardEnd, .sequence("7"), .trimHorizon]
+    )
+    func madeAnew(checkpoint: Checkpoint) {
+        let lease = Lease(key: "a", checkpoint: checkpoint, startingSequenceNumber: "100")
+        func plan(_ shard: ListedShard, _ lease: Lease) -> ShardSync.Plan {
+            ShardSync.plan(shards: [shard], leases: [lease], position: .trimHorizon, now: 0)
         }
-        #expect(restarted([ListedShard(id: "a")]) == ["a"])
-        #expect(restarted([ListedShard(id: "a", isClosed: true)]).isEmpty)
-        #expect(restarted([]).isEmpty)
+        let anew = plan(ListedShard(id: "a", startingSequenceNumber: "200"), lease)
+        #expect(anew.restart.map(\.old) == [lease])
+        #expect(anew.restart.map(\.new) == [Lease(key: "a", checkpoint: .trimHorizon, startingSequenceNumber: "200")])
+        // An open shard whose lease is at its end is one that is being resharded, as a list that lags shows it.
+        #expect(plan(ListedShard(id: "a", startingSequenceNumber: "100"), lease).restart.isEmpty)
+        // A row of a KCL program doesn't say.
+        let foreign = Lease(key: "a", checkpoint: checkpoint)
+        #expect(plan(ListedShard(id: "a", startingSequenceNumber: "200"), foreign).restart.isEmpty)
     }
 
     @Test("a finished lease goes only when the shard has left and its children have started")

@@ -29,7 +29,8 @@ def signature(headers, body, key, secret, date, region, service):
     return f"AWS4-HMAC-SHA256 Credential={key}/{scope}, SignedHeaders={signed}, Signature={signing.hex()}"
 
 
-def post(collector, target, body, credentials=None, when=None, sign=True, service="kinesis", alter=None, headers=None):
+def post(collector, target, body, credentials=None, when=None, sign=True, service="kinesis", alter=None, headers=None,
+         region=REGION):
     """Sends `POST /` and returns (status, error type without its namespace, answer). `alter` changes the headers after
     they were signed."""
     body = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -39,7 +40,7 @@ def post(collector, target, body, credentials=None, when=None, sign=True, servic
     sent = {"Host": address.netloc, "Content-Type": JSON, "X-Amz-Date": date, "X-Amz-Target": target, **(headers or {})}
     if sign:
         key, secret = credentials or collector.credentials
-        sent["Authorization"] = signature(sent, body, key, secret, date, REGION, service)
+        sent["Authorization"] = signature(sent, body, key, secret, date, region, service)
     if alter:
         alter(sent)
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)

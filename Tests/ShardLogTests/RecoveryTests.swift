@@ -1,7 +1,8 @@
-import EmbeddedLog
 import Foundation
 import ShardLog
 import Testing
+
+@testable import EmbeddedLog
 
 @Suite("the embedded log after a crash")
 struct RecoveryTests {
@@ -42,11 +43,13 @@ struct RecoveryTests {
         let whole = try Data(contentsOf: segment)
         let size = (whole.count - 64) / 5
         for cut in stride(from: 64 + 4 * size, to: whole.count, by: 7) {
+            for former in try folder.segments(shard) { try FileManager.default.removeItem(at: former) }
             try whole.prefix(cut).write(to: segment)
             let log = try folder.open()
             #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3], "cut at \(cut)")
-            _ = try await log.openAppender(shard, expecting: nil).append([frame(9, bytes: 40)])
+            let position = try await log.openAppender(shard, expecting: nil).append([frame(9, bytes: 40)])
             #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3, 9])
+            #expect(position[0].rawValue >= UInt64(cut), "a position that was cut off is given out again")
             await log.close()
         }
     }
@@ -59,11 +62,47 @@ struct RecoveryTests {
         let segment = try #require(try folder.segments(shard).last)
         let whole = try Data(contentsOf: segment)
         for tail in [Data(count: 500), Data("KSF1 and then nonsense".utf8), Data(repeating: 0xFF, count: 3)] {
+            for former in try folder.segments(shard) { try FileManager.default.removeItem(at: former) }
             try (whole + tail).write(to: segment)
             let log = try folder.open()
             #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3, 4])
             await log.close()
+            let kept = segment.path + ".torn-\(whole.count)"
+            #expect(try Data(contentsOf: URL(fileURLWithPath: kept)) == tail)
         }
+    }
+
+    @Test("what another version wrote is refused and never cut off", arguments: ["frame", "header"])
+    func version(what: String) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 5, bytes: 40)
+        let segment = try #require(try folder.segments(shard).last)
+        var bytes = try Data(contentsOf: segment)
+        bytes[what == "header" ? 4 : 64 + 6] = 9
+        try bytes.write(to: segment)
+        let log = try folder.open()
+        let error = #expect(throws: ShardLogError.self) { _ = try log.bounds(shard) }
+        #expect("\(String(describing: error))".contains("start the program that wrote it"))
+        await log.close()
+        #expect(try Data(contentsOf: segment) == bytes)
+    }
+
+    @Test("a segment that stands where the next one goes is not overwritten")
+    func neverOverwrites() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 5, bytes: 40)
+        let segment = try #require(try folder.segments(shard).last)
+        let whole = try Data(contentsOf: segment)
+        let next = Segment(base: UInt64(whole.count)).name
+        let other = segment.deletingLastPathComponent().appendingPathComponent(next)
+        let log = try folder.open(segmentBytes: 100)
+        let appender = try log.openAppender(shard, expecting: nil)
+        try Data(repeating: 1, count: 1000).write(to: other)
+        await #expect(throws: ShardLogError.self) { _ = try await appender.append([frame(9)]) }
+        #expect(try Data(contentsOf: other) == Data(repeating: 1, count: 1000))
+        await log.close()
     }
 
     @Test("a damaged frame among whole ones is never served and never cut off")

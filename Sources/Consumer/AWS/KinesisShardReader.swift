@@ -19,7 +19,8 @@ public struct KinesisShardReader: ShardReader {
                     parents: Set($0.parentShardIDs),
                     isClosed: $0.endingSequenceNumber != nil,
                     startingHashKey: $0.startingHashKey,
-                    endingHashKey: $0.endingHashKey
+                    endingHashKey: $0.endingHashKey,
+                    startingSequenceNumber: $0.startingSequenceNumber
                 )
             }
         } catch {

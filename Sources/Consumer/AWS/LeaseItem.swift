@@ -17,6 +17,7 @@ extension Lease {
             children: item["childShardIds"]?.strings ?? [],
             startingHashKey: item["startingHashKey"]?.string,
             endingHashKey: item["endingHashKey"]?.string,
+            startingSequenceNumber: item["startingSequenceNumber"]?.string,
             latestFrom: item["latestFromMillis"]?.integer
         )
     }
@@ -34,6 +35,7 @@ extension Lease {
         if !parents.isEmpty { item["parentShardId"] = AttributeValue(stringSet: parents) }
         if !children.isEmpty { item["childShardIds"] = AttributeValue(stringSet: children) }
         if let startingHashKey { item["startingHashKey"] = .string(startingHashKey) }
+        if let startingSequenceNumber { item["startingSequenceNumber"] = .string(startingSequenceNumber) }
         if let latestFrom { item["latestFromMillis"] = .number(DecimalNumber(Int(latestFrom))) }
         if let endingHashKey { item["endingHashKey"] = .string(endingHashKey) }
         return item

@@ -50,13 +50,18 @@ struct ShardFiles: Sendable {
         }
         defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
+        while true {
+            // nil is the end or an error, and errno alone tells.
+            errno = 0
+            guard let entry = readdir(directory) else {
+                if errno != 0 { throw FileError("list", path) }
+                return names
+            }
             names.append(
                 withUnsafePointer(to: &entry.pointee.d_name) {
                     String(cString: UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self))
                 }
             )
         }
-        return names
     }
 }

@@ -71,6 +71,9 @@ public struct Lease: Sendable, Equatable {
     public var startingHashKey: String?
     /// The last hash key of the shard, decimal.
     public var endingHashKey: String?
+    /// The shard's first sequence number, decimal: tells whether the shard is that of the stream the row was made for. A row
+    /// of a KCL program has none.
+    public var startingSequenceNumber: String?
     /// When the row was made, in milliseconds since 1970, for a checkpoint of `LATEST`: every owner before the first
     /// checkpoint begins there, so that none skips what another had read. A row of a KCL program has none.
     public var latestFrom: Int64?
@@ -87,6 +90,7 @@ public struct Lease: Sendable, Equatable {
         children: Set<String> = [],
         startingHashKey: String? = nil,
         endingHashKey: String? = nil,
+        startingSequenceNumber: String? = nil,
         latestFrom: Int64? = nil
     ) {
         self.key = key
@@ -99,6 +103,7 @@ public struct Lease: Sendable, Equatable {
         self.children = children
         self.startingHashKey = startingHashKey
         self.endingHashKey = endingHashKey
+        self.startingSequenceNumber = startingSequenceNumber
         self.latestFrom = latestFrom
     }
 }

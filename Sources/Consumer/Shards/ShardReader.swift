@@ -77,6 +77,8 @@ public struct ListedShard: Sendable, Equatable {
     public var startingHashKey: String?
     /// The last hash key, decimal.
     public var endingHashKey: String?
+    /// Sorts before its records, decimal: differs between shards of one id in streams of one name.
+    public var startingSequenceNumber: String?
 
     /// A shard.
     public init(
@@ -84,13 +86,15 @@ public struct ListedShard: Sendable, Equatable {
         parents: Set<String> = [],
         isClosed: Bool = false,
         startingHashKey: String? = nil,
-        endingHashKey: String? = nil
+        endingHashKey: String? = nil,
+        startingSequenceNumber: String? = nil
     ) {
         self.id = id
         self.parents = parents
         self.isClosed = isClosed
         self.startingHashKey = startingHashKey
         self.endingHashKey = endingHashKey
+        self.startingSequenceNumber = startingSequenceNumber
     }
 }
 

@@ -31,13 +31,19 @@ public enum ShardSync {
         public var create: [Lease] = []
         /// Leases to remove, as they were seen.
         public var delete: [Lease] = []
-        /// Leases to replace by rows at the beginning, as they were seen: they say `SHARD_END` of a shard that is open. The
-        /// stream was deleted and made anew.
-        public var restart: [Lease] = []
+        /// Leases to replace, as they were seen, and the rows to replace them by: those of a stream that was deleted and made
+        /// anew, with a shard of the same name.
+        public var restart: [(old: Lease, new: Lease)] = []
+
+        /// Whether both ask for the same.
+        public static func == (one: Plan, other: Plan) -> Bool {
+            one.create == other.create && one.delete == other.delete
+                && one.restart.map(\.old) == other.restart.map(\.old)
+                && one.restart.map(\.new) == other.restart.map(\.new)
+        }
     }
 
-    /// Compares the stream's shards with the leases, which must have been read before the shards: then a lease at its
-    /// end can't be newer than the listing that shows its shard open.
+    /// Compares the stream's shards with the leases.
     ///
     /// - Parameter now: milliseconds since 1970.
     public static func plan(shards: [ListedShard], leases: [Lease], position: InitialPosition, now: Int64) -> Plan {
@@ -61,13 +67,25 @@ public enum ShardSync {
                     parents: shard.parents,
                     startingHashKey: shard.startingHashKey,
                     endingHashKey: shard.endingHashKey,
+                    startingSequenceNumber: shard.startingSequenceNumber,
                     latestFrom: start == .latest ? now : nil
                 )
             )
         }
-        plan.restart = leases.filter { lease in
-            lease.checkpoint == .shardEnd && listed[lease.key].map { !$0.isClosed } ?? false
-        }.sorted { $0.key < $1.key }
+        plan.restart = leases.sorted { $0.key < $1.key }.compactMap { lease in
+            guard let shard = listed[lease.key], let known = lease.startingSequenceNumber,
+                let present = shard.startingSequenceNumber, known != present
+            else { return nil }
+            let fresh = Lease(
+                key: shard.id,
+                checkpoint: .trimHorizon,
+                parents: shard.parents,
+                startingHashKey: shard.startingHashKey,
+                endingHashKey: shard.endingHashKey,
+                startingSequenceNumber: present
+            )
+            return (lease, fresh)
+        }
         for lease in leases where lease.checkpoint == .shardEnd && listed[lease.key] == nil {
             let children = leases.filter { $0.parents.contains(lease.key) }
             if lease.parents.allSatisfy({ leased[$0] == nil }), children.allSatisfy(\.checkpoint.isStarted) {

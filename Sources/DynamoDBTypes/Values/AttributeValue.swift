@@ -120,3 +120,14 @@ extension [String: AttributeValue] {
     /// DynamoDB's size of an item, in bytes: names and values.
     public var itemSize: Int { reduce(0) { $0 + $1.key.utf8.count + $1.value.size } }
 }
+
+extension AttributeValue {
+    /// Whether lists and maps are at most so many levels deep.
+    public func isNested(atMost levels: Int) -> Bool {
+        switch self {
+        case .list(let elements): levels > 0 && elements.allSatisfy { $0.isNested(atMost: levels - 1) }
+        case .map(let members): levels > 0 && members.values.allSatisfy { $0.isNested(atMost: levels - 1) }
+        default: true
+        }
+    }
+}

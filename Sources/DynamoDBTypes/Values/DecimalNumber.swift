@@ -74,7 +74,7 @@ public struct DecimalNumber: Sendable, Hashable, Comparable, CustomStringConvert
         if at < bytes.count {
             guard bytes[at] | 0x20 == UInt8(ascii: "e"),
                 let power = Int(String(decoding: bytes[(at + 1)...], as: UTF8.self)),
-                abs(power) < 1_000_000
+                (-999_999...999_999).contains(power)
             else { throw notANumber() }
             exponent += power
         }

@@ -106,6 +106,11 @@ extension TableShape {
                 }
             }
         }
+        guard item.values.allSatisfy({ $0.isNested(atMost: Self.nestingLimit) }) else {
+            throw .validation(
+                "Nesting Levels have exceeded supported limits: Attributes can be nested up to 32 levels deep"
+            )
+        }
         guard item.itemSize <= Self.itemLimit else {
             throw .validation(
                 isUpdate
@@ -114,6 +119,9 @@ extension TableShape {
             )
         }
     }
+
+    /// DynamoDB's limit of the levels of lists and maps in an attribute.
+    static var nestingLimit: Int { 32 }
 
     /// DynamoDB's limit of an item, in bytes.
     static var itemLimit: Int { 400 * 1024 }

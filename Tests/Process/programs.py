@@ -112,8 +112,8 @@ class Program:
 class Collector(Program):
     """A collector on a free loopback port, the same one over restarts."""
 
-    def __init__(self, folder, data=None, extra=(), name="millrace-collector", environment=None):
-        super().__init__(name, [], folder, environment)
+    def __init__(self, folder, data=None, extra=(), name="millrace-collector", environment=None, binary=None):
+        super().__init__(name, [], folder, environment, binary)
         self.data = pathlib.Path(data or pathlib.Path(folder) / "collector")
         self.extra = [str(argument) for argument in extra]
         self.port = 0

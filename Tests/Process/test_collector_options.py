@@ -1,6 +1,10 @@
-"""The collector's options, from the command line, the environment and a file; and what it tells systemd."""
+"""The collector's options, from the command line, the environment and a file; and how it is run as a service."""
 
+import os
+import shutil
 import socket
+
+import pytest
 
 import aws
 from programs import BINARIES, run_program
@@ -49,3 +53,23 @@ def test_the_collector_tells_systemd_when_it_serves(stage, tmp_path):
         assert manager.recv(1000).decode() == f"READY=1\nSTATUS=serves {collector.url}"
         assert collector.stop() == 0
         assert manager.recv(1000) == b"STOPPING=1"
+
+
+def test_the_collector_serves_without_privileges(open_stage):
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user; as another user every test shows it")
+    # The build folder may be closed to other users.
+    program = open_stage.folder / "millrace-collector"
+    shutil.copy(COLLECTOR, program)
+    data = open_stage.folder / "collector"
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    wrapper = open_stage.folder / "as-nobody"
+    wrapper.write_text(f'#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups {program} "$@"\n')
+    wrapper.chmod(0o755)
+    collector = open_stage.collector(binary=wrapper)
+    kinesis = aws.client("kinesis", collector)
+    aws.create_stream(kinesis, "s")
+    kinesis.put_record(StreamName="s", Data=b"x", PartitionKey="k")
+    assert aws.StreamReader(kinesis, "s").read().texts == ["x"]
+    assert (data / "credentials").stat().st_uid == 65534

@@ -125,6 +125,33 @@ public final class DiskFile: Sendable {
         }
     }
 
+    /// Writes two pieces one behind the other, in one call where the system takes them whole.
+    public func write(
+        _ first: UnsafeRawBufferPointer,
+        then second: UnsafeRawBufferPointer,
+        at offset: UInt64
+    ) throws(DiskError) {
+        var count = 0
+        repeat {
+            count = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { pieces in
+                pieces[0] = iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
+                pieces[1] = iovec(
+                    iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress),
+                    iov_len: second.count
+                )
+                return pwritev(file, pieces.baseAddress!, 2, off_t(offset))
+            }
+        } while count < 0 && errno == EINTR
+        if count < 0 { throw DiskError("pwritev", path) }
+        if count < first.count {
+            try write(UnsafeRawBufferPointer(rebasing: first[count...]), at: offset + UInt64(count))
+            try write(second, at: offset + UInt64(first.count))
+        } else if count < first.count + second.count {
+            let done = count - first.count
+            try write(UnsafeRawBufferPointer(rebasing: second[done...]), at: offset + UInt64(count))
+        }
+    }
+
     /// Reads up to the buffer's size; returns the bytes read, fewer only at the file's end.
     public func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) -> Int {
         var done = 0

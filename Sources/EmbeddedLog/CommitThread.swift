@@ -110,11 +110,14 @@ final class CommitThread: Sendable {
         var closes = false
         let owner: Int
         let durableSegments: Int
+        /// The size of the last of them.
+        let durableSize: UInt64
 
         init(_ shard: ShardFolder, _ state: ShardFolder.State) {
             self.shard = shard
             segments = state.segments
             durableSegments = state.segments.count
+            durableSize = state.segments.last?.size ?? Segment.header
             file = state.active
             owner = state.owner
         }
@@ -206,13 +209,33 @@ final class CommitThread: Sendable {
             part.file = file
         }
         let offset = part.segments[last].size
+        let synced = last < part.durableSegments ? part.durableSize : Segment.header
         try frame.bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
-            try file.write(UnsafeRawBufferPointer(bytes), at: offset)
+            try Self.write(UnsafeRawBufferPointer(bytes), to: file, at: offset, unsyncedBytes: Int(offset - synced))
         }
         if part.dirty.last !== file { part.dirty.append(file) }
         part.segments[last].note(arrival: frame.arrivalMilliseconds, offset: offset)
         part.segments[last].size += UInt64(frame.bytes.count)
         return part.segments[last].base + offset
+    }
+
+    private static func write(
+        _ frame: UnsafeRawBufferPointer,
+        to file: DiskFile,
+        at offset: UInt64,
+        unsyncedBytes: Int
+    ) throws(DiskError) {
+        var failure: DiskError?
+        withUnsafeTemporaryAllocation(byteCount: FrameHeader.size, alignment: 8) { envelope in
+            FrameStamp.fill(envelope, of: frame, unsyncedBytes: unsyncedBytes)
+            let rest = UnsafeRawBufferPointer(rebasing: frame[FrameHeader.size...])
+            do throws(DiskError) {
+                try file.write(UnsafeRawBufferPointer(envelope), then: rest, at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Starts the next segment where the last one ends. The last one is synced first: a segment that has a successor is

@@ -142,9 +142,8 @@ final class ShardFolder: Sendable {
                     "\(path)/\(segment.name) holds a frame of version \(version) at \(offset): start the program that wrote it"
                 )
             }
-            if try Self.hasFrame(file, after: offset, limit: segment.size) {
-                // Whole frames behind a broken one: this is no torn tail but damage. Everything stays; reading the broken
-                // frame is refused.
+            if try Self.isDamage(file, at: offset, limit: segment.size) {
+                // Everything stays; reading the broken frame is refused.
                 logger.error(
                     "a frame is damaged, and whole ones stand behind it",
                     metadata: ["file": "\(path)/\(segment.name)", "offset": "\(offset)", "error": "\(error)"]
@@ -174,18 +173,29 @@ final class ShardFolder: Sendable {
         )
     }
 
-    /// Whether a whole frame starts anywhere behind `offset`.
-    private static func hasFrame(_ file: DiskFile, after offset: UInt64, limit: UInt64) throws(DiskError) -> Bool {
+    /// Whether what is no whole frame at `offset` was whole once: a frame behind it was written after a sync of it. Frames of
+    /// its own commit group say nothing: a power cut may keep a later one and lose an earlier one, and none of them was
+    /// acknowledged.
+    private static func isDamage(
+        _ file: DiskFile,
+        at offset: UInt64,
+        limit: UInt64
+    ) throws(DiskError) -> Bool {
         let bytes = try file.read(Int(limit - offset), at: offset)
         return bytes.withUnsafeBytes { bytes in
-            var at = 1
+            // Its own records may hold bytes that look like frames; they are passed over where its length can be trusted.
+            var at = FrameView.length(ofDamaged: bytes) ?? 1
             while at + FrameHeader.size <= bytes.count {
                 guard let found = memchr(bytes.baseAddress! + at, Int32(UInt8(ascii: "K")), bytes.count - at) else {
                     return false
                 }
                 at = UnsafeRawPointer(found) - bytes.baseAddress!
-                if (try? FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[at...]))) != nil { return true }
-                at += 1
+                if let frame = try? FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[at...])) {
+                    if at > frame.header.unsyncedBytes { return true }
+                    at += frame.header.frameLength
+                } else {
+                    at += 1
+                }
             }
             return false
         }

@@ -7,7 +7,11 @@
 //      7 u8  source          32 i64 arrival, ms          48 u32 sidecar length
 //      8 u32 frame length                                52 u32 batch length
 //     12 u32 header CRC-32C                              56 u32 bytes of keys and values
-//                                                        60 u32 reserved = 0
+//                                                        60 u32 unsynced bytes before it
+//
+// Unsynced bytes are those between the frame and the file's last sync, the start of its commit group: whoever finds a hole
+// before a whole frame can tell a group that a power cut tore from damage to what was acknowledged. 0 from an engine that
+// does not say.
 //
 // The header CRC covers the envelope but itself, the sidecar, and the batch's first 21 bytes: what the owner of a shard
 // sets. The batch's own CRC-32C covers the rest of it, and is the producer's work.
@@ -21,6 +25,7 @@ enum FrameLayout {
     static let envelope = 64
     static let version: UInt8 = 1
     static let headerCRC = 12
+    static let unsyncedBytes = 60
     static let sectionHeader = 8
     static let producer = 24
     static let producersTag: UInt8 = 1

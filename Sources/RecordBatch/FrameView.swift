@@ -36,6 +36,8 @@ public struct FrameHeader: Sendable, Equatable {
     public var batchLength: Int
     /// Bytes of keys and values.
     public var userBytes: Int
+    /// Bytes before the frame in its file that were not synced when it was written.
+    public var unsyncedBytes: Int
 
     /// Bytes that hold an envelope.
     public static let size = FrameLayout.envelope
@@ -55,6 +57,7 @@ public struct FrameHeader: Sendable, Equatable {
         sidecarLength = Int(bytes.load(UInt32.self, at: 48))
         batchLength = Int(bytes.load(UInt32.self, at: 52))
         userBytes = Int(bytes.load(UInt32.self, at: 56))
+        unsyncedBytes = Int(bytes.load(UInt32.self, at: FrameLayout.unsyncedBytes))
         guard frameLength == FrameLayout.envelope + sidecarLength + batchLength, batchLength >= BatchLayout.header,
             frameLength <= FrameEncoder.byteLimit + FrameLayout.envelope
         else { throw .lengths }
@@ -80,6 +83,17 @@ public struct FrameView {
         let covered = header.batchLength - BatchLayout.uncovered
         let crc = millrace_crc32c(0, self.bytes.baseAddress! + batch + BatchLayout.uncovered, covered)
         guard crc == UInt32(bigEndian: self.bytes.load(UInt32.self, at: batch + 17)) else { throw .batchChecksum }
+    }
+
+    /// The length of the frame at the start of `bytes`, which may be cut short or damaged behind its head; nil when its
+    /// head is not whole.
+    public static func length(ofDamaged bytes: UnsafeRawBufferPointer) -> Int? {
+        guard let header = try? FrameHeader(peeking: bytes) else { return nil }
+        let batch = FrameLayout.envelope + header.sidecarLength
+        guard batch + BatchLayout.uncovered <= bytes.count,
+            FrameEncoder.headerCRC(bytes, batch: batch) == bytes.load(UInt32.self, at: FrameLayout.headerCRC)
+        else { return nil }
+        return header.frameLength
     }
 
     /// Offset of the first record.

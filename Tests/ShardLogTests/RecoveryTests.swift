@@ -1,4 +1,5 @@
 import Foundation
+import RecordBatch
 import ShardLog
 import Testing
 
@@ -70,6 +71,59 @@ struct RecoveryTests {
             let kept = segment.path + ".torn-\(whole.count)"
             #expect(try Data(contentsOf: URL(fileURLWithPath: kept)) == tail)
         }
+    }
+
+    @Test("a group that a power cut tore in its middle is cut off there, and the shard goes on", arguments: [0, 1, 2])
+    func tornGroup(frameOfGroup: Int) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 3, bytes: 100)
+        var log = try folder.open()
+        let group = (3..<6).map { frame($0, bytes: 9000) }
+        let positions = try await log.openAppender(shard, expecting: nil).append(group)
+        await log.close()
+        // One page of the group never reached the disk, those behind it did.
+        let segment = try #require(try folder.segments(shard).last)
+        var bytes = try Data(contentsOf: segment)
+        let hole = Int(positions[frameOfGroup].rawValue) + 4096
+        bytes.replaceSubrange(hole..<hole + 4096, with: Data(count: 4096))
+        try bytes.write(to: segment)
+
+        log = try folder.open()
+        let survivors = Array(0..<(3 + frameOfGroup))
+        #expect(try await log.readAll(shard).map(\.number) == survivors)
+        let next = try await log.openAppender(shard, expecting: nil).append([frame(9)])
+        #expect(try await log.readAll(shard).map(\.number) == survivors + [9])
+        #expect(next[0] > positions[2], "a position that was cut off is given out again")
+        await log.close()
+    }
+
+    @Test("a torn record that holds a whole frame's bytes is still torn", arguments: ["hole", "end"])
+    func embedded(tear: String) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 3, bytes: 100)
+        let whole = frame(77, bytes: 100).bytes
+        var run = RecordRun(reserving: 20_000)
+        let value = [UInt8](repeating: 0x2E, count: 6000) + whole + [UInt8](repeating: 0x2E, count: 6000)
+        value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
+        let outer = FrameEncoder.seal([run], baseOffset: 3, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
+        var log = try folder.open()
+        let appender = try log.openAppender(shard, expecting: nil)
+        let position = try await appender.append([AppendFrame(bytes: outer, arrivalMilliseconds: 0)])[0]
+        await log.close()
+        let segment = try #require(try folder.segments(shard).last)
+        var bytes = try Data(contentsOf: segment)
+        let hole = Int(position.rawValue) + 1000
+        if tear == "hole" {
+            bytes.replaceSubrange(hole..<hole + 4096, with: Data(count: 4096))
+        } else {
+            bytes.removeLast(3000)
+        }
+        try bytes.write(to: segment)
+        log = try folder.open()
+        #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2])
+        await log.close()
     }
 
     @Test("what another version wrote is refused and never cut off", arguments: ["frame", "header"])

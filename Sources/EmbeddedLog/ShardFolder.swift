@@ -107,8 +107,14 @@ final class ShardFolder: Sendable {
             // know them.
             if state.segments[last].size < size, !state.isClosed {
                 let next = Segment(base: state.segments[last].base + size)
-                try Segment.makeFile(path, base: next.base).sync()
-                state.segments.append(next)
+                do throws(DiskError) {
+                    try Segment.makeFile(path, base: next.base).sync()
+                    state.segments.append(next)
+                } catch {
+                    // What is stored must stay readable on a full disk.
+                    guard error.isOutOfSpace else { throw error }
+                    try Disk.remove(path + "/" + next.name)
+                }
             }
         }
         state.first = max(state.first, state.segments.first?.first ?? 0)
@@ -162,7 +168,13 @@ final class ShardFolder: Sendable {
     /// that from a last frame that was damaged.
     private func cutTail(_ file: DiskFile, _ segment: Segment, at offset: UInt64) throws(DiskError) {
         let kept = "\(path)/\(segment.name).torn-\(offset)"
-        try Disk.replace(kept, with: try file.read(Int(segment.size - offset), at: offset))
+        do throws(DiskError) {
+            try Disk.replace(kept, with: try file.read(Int(segment.size - offset), at: offset))
+        } catch {
+            // A full disk is where appends are torn, and what is stored must stay readable there: no copy is made then.
+            guard error.isOutOfSpace else { throw error }
+            try Disk.remove(kept + ".new")
+        }
         try file.truncate(to: offset)
         logger.warning(
             "bytes that are no whole frame were cut off behind the last one",

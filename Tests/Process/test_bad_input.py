@@ -318,3 +318,23 @@ def test_an_agent_behind_a_full_disk_loses_nothing(stage, small_disk, tmp_path):
     ballast.unlink()
     eventually(lambda: len(reader.read().texts) >= len(lines), 60, 0.3, "every line arrives")
     aws.expect_exactly_once(lines, reader.texts, "behind a full disk")
+
+
+def test_a_torn_tail_on_a_full_disk_is_cut_off_and_what_was_acknowledged_is_read(stage, small_disk):
+    collector = stage.collector(data=small_disk / "collector")
+    kinesis = aws.client("kinesis", collector)
+    aws.create_stream(kinesis, "s")
+    for n in range(5):
+        kinesis.put_record(StreamName="s", Data=f"line {n}".encode(), PartitionKey="k")
+    collector.kill9()
+    segment = next((collector.data / "log").glob("*/0/*.log"))
+    with open(segment, "ab") as file:
+        file.write(b"KSF1" + b"\x40\x00\x01\x01" + b"\xff" * 300_000)
+    with open(small_disk / "ballast", "wb", buffering=0) as ballast, pytest.raises(OSError):
+        while ballast.write(b"\0" * 4096):
+            pass
+    collector.start()
+    assert aws.StreamReader(kinesis, "s").read().texts == [f"line {n}" for n in range(5)]
+    (small_disk / "ballast").unlink()
+    kinesis.put_record(StreamName="s", Data=b"after", PartitionKey="k")
+    assert aws.StreamReader(kinesis, "s").read().texts == [*(f"line {n}" for n in range(5)), "after"]

@@ -26,6 +26,8 @@ public enum JSONValue: Sendable, Equatable {
     case number(String)
     /// A string, unescaped.
     case string(String)
+    /// A byte string: only CBOR has them.
+    case bytes([UInt8])
     /// A list.
     case array([JSONValue])
     /// Members in the order of the text; of equal names the last one counts.
@@ -79,6 +81,7 @@ public enum JSONValue: Sendable, Equatable {
         case .bool: "a boolean"
         case .number: "a number"
         case .string: "a string"
+        case .bytes: "a byte string"
         case .array: "a list"
         case .object: "an object"
         }

@@ -83,6 +83,7 @@ public struct JSONWriter: Sendable {
         case .bool(let truth): bool(truth)
         case .number(let text): raw(text)
         case .string(let text): string(text)
+        case .bytes(let blob): string(Base64.encode(blob))
         case .array(let elements):
             beginArray()
             for element in elements { self.value(element) }

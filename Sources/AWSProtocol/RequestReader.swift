@@ -35,25 +35,42 @@ public struct Pattern: Sendable {
 public struct RequestReader: Sendable {
     private let value: JSONValue
     private let prefix: String
+    private let format: WireFormat
     private var violations: [String] = []
+    private var refusal: AWSError?
 
     /// Parses a body; anything but an object is a `SerializationException`.
-    public init(body: [UInt8]) throws(AWSError) {
-        do {
-            value = try JSONValue(parsing: body)
-        } catch {
-            throw .serialization("The request body is not valid JSON: \(error)")
-        }
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        value = try Self.tree(body, format)
         guard case .object = value else {
             throw .serialization("Start of structure or map is expected, found \(value.kind).")
         }
         prefix = ""
+        self.format = format
+    }
+
+    private static func tree(_ body: [UInt8], _ format: WireFormat) throws(AWSError) -> JSONValue {
+        switch format {
+        case .json:
+            do {
+                return try JSONValue(parsing: body)
+            } catch {
+                throw .serialization("The request body is not valid JSON: \(error)")
+            }
+        case .cbor:
+            do {
+                return try JSONValue(parsingCBOR: body)
+            } catch {
+                throw .serialization("The request body is not valid CBOR: \(error)")
+            }
+        }
     }
 
     /// Reads a nested structure, its violations named with `path`.
-    private init(value: JSONValue, prefix: String) {
+    private init(value: JSONValue, prefix: String, format: WireFormat) {
         self.value = value
         self.prefix = prefix
+        self.format = format
     }
 
     /// The tree below a member, as it stands.
@@ -117,13 +134,13 @@ public struct RequestReader: Sendable {
         return truth
     }
 
-    /// A timestamp in milliseconds since 1970, sent as seconds with a fraction; nil when absent.
+    /// A timestamp in milliseconds since 1970, sent as seconds with a fraction or, in CBOR, as milliseconds; nil when absent.
     public mutating func timestamp(_ name: String) throws(AWSError) -> Int64? {
         guard let member = value[name] else { return nil }
-        guard let seconds = member.real, abs(seconds) < 1e15 else {
+        guard let number = member.real, abs(number) < 1e15 else {
             throw .serialization(Self.conversion(member, to: "milliseconds since epoch"))
         }
-        return Int64((seconds * 1000).rounded())
+        return Int64(format == .json ? (number * 1000).rounded() : number)
     }
 
     /// A nested structure, read by `body`; nil when absent.
@@ -134,24 +151,11 @@ public struct RequestReader: Sendable {
     ) throws(AWSError) -> Result? {
         guard let member = value[name] else { return missing(name, required) }
         guard case .object = member else { throw .serialization("Expected null") }
-        var nested = RequestReader(value: member, prefix: prefix + Self.lowerFirst(name) + ".")
+        var nested = RequestReader(value: member, prefix: prefix + Self.lowerFirst(name) + ".", format: format)
         let result = try body(&nested)
         violations += nested.violations
+        refusal = refusal ?? nested.refusal
         return result
-    }
-
-    /// A map from strings to strings; nil when absent.
-    public mutating func map(_ name: String) throws(AWSError) -> [(String, String)]? {
-        guard let member = value[name] else { return nil }
-        guard let members = member.members else { throw .serialization("Expected map or null") }
-        var pairs: [(String, String)] = []
-        for member in members {
-            guard let text = member.value.string else {
-                throw .serialization(Self.conversion(member.value, to: "an String"))
-            }
-            pairs.append((member.name, text))
-        }
-        return pairs
     }
 
     /// Notes a violation that only the caller can see. `shown` is the value as AWS prints it, nil for null.
@@ -162,28 +166,36 @@ public struct RequestReader: Sendable {
         )
     }
 
-    /// Throws what was noted, at most ten violations.
+    /// Keeps an error that `finish` throws when no constraint is broken: AWS checks members one by one before it looks at how
+    /// they go together.
+    public mutating func refuse(_ error: AWSError) { refusal = refusal ?? error }
+
+    /// Throws what was noted: violations, at most ten, before refusals.
     public func finish() throws(AWSError) {
-        if violations.isEmpty { return }
+        if violations.isEmpty {
+            if let refusal { throw refusal }
+            return
+        }
         let listed = violations.prefix(10)
         let noun = listed.count == 1 ? "error" : "errors"
         throw .validation("\(listed.count) validation \(noun) detected: " + listed.joined(separator: "; "))
     }
 
-    private mutating func missing<T>(_ name: String, _ required: Bool) -> T? {
+    mutating func missing<T>(_ name: String, _ required: Bool) -> T? {
         if required { note(nil, name, "Member must not be null") }
         return nil
     }
 
-    private static func lowerFirst(_ name: String) -> String {
+    static func lowerFirst(_ name: String) -> String {
         (name.first.map { String($0).lowercased() } ?? "") + name.dropFirst()
     }
 
-    private static func conversion(_ value: JSONValue, to type: String) -> String {
+    static func conversion(_ value: JSONValue, to type: String) -> String {
         switch value {
         case .bool: "class java.lang.Boolean can not be converted to \(type)"
         case .number: "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to \(type)"
         case .string: "class java.lang.String can not be converted to \(type)"
+        case .bytes: "class java.nio.HeapByteBuffer can not be converted to \(type)"
         case .array: "Start of list found where not expected"
         case .object: "Start of structure or map found where not expected."
         case .null: "Unexpected null"

@@ -7,7 +7,11 @@ import StreamModel
 extension Collector {
     /// The incarnation of a stream that users see. Throws `ResourceNotFoundException`.
     public func incarnation(of name: String, region: String) throws(AWSError) -> String {
-        try serving(StreamReference(name: name), region).uid
+        let key = StreamKey(region: region, name: name)
+        guard let stream = streams.withLock({ $0[key] }), !stream.record.isHidden, stream.isServing else {
+            throw notFound(name)
+        }
+        return stream.uid
     }
 
     /// Every listed shard of an incarnation, parents before children, with its log. Throws `ResourceNotFoundException`.

@@ -4,40 +4,22 @@ import StreamModel
 
 /// ListShards and its filters.
 extension Collector {
-    /// The state of a listing: what a token must carry on.
-    private struct Listing {
-        var stream: String
-        var uid: String
-        var after: ShardID?
-        var filter: String
-        var issued: Int64
-    }
-
-    private static let tokenLifetimeMilliseconds: Int64 = 300_000
-
     func listShards(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try ListShardsRequest(body: request.body)
+        let asked = try ListShardsRequest(body: request.body, format: request.format)
         var filter = asked.filter
         var after: ShardID?
         let record: StreamRecord
         if let token = asked.nextToken {
-            guard let listing = Self.listing(token) else { throw .invalidArgument("Invalid NextToken.") }
-            let (age, overflows) = now().subtractingReportingOverflow(listing.issued)
-            guard !overflows, age <= Self.tokenLifetimeMilliseconds else {
-                throw AWSError(
-                    "ExpiredNextTokenException",
-                    "The NextToken has expired. Tokens expire after 300 seconds."
-                )
-            }
-            record = try stream(StreamReference(name: listing.stream), request.region).record
-            guard record.uid == listing.uid else { throw notFound(listing.stream) }
-            after = listing.after
-            filter = Self.filter(listing.filter)
+            let parts = try PageToken(token, .shards, parts: 4, secret: iteratorSecret, now: now()).parts
+            record = try stream(StreamReference(name: parts[0]), request).record
+            guard record.uid == parts[1] else { throw notFound(parts[0]) }
+            after = UInt32(parts[2]).map { ShardID($0) }
+            filter = Self.filter(parts[3])
         } else {
             guard let reference = asked.stream else {
                 throw .invalidArgument("Either NextToken or StreamName should be provided.")
             }
-            record = try stream(reference, request.region).record
+            record = try stream(reference, request).record
             if let time = asked.streamCreationTimestamp, time / 1000 != record.created / 1000 {
                 throw notFound(record.key.name)
             }
@@ -55,22 +37,13 @@ extension Collector {
         let page = shards.prefix(min(asked.maxResults, 1000))
         let hasMore = page.count < shards.count
         let time = now()
-        return jsonBytes(reserving: 256 + page.count * 320) { json in
+        return request.answer(reserving: 256 + page.count * 320) { json in
             json.name("Shards")
             json.array { json in for shard in page { Self.write(shard, to: &json) } }
             if hasMore, let last = page.last {
                 json.name("NextToken")
-                json.string(
-                    Self.token(
-                        Listing(
-                            stream: record.key.name,
-                            uid: record.uid,
-                            after: last.id,
-                            filter: Self.text(filter),
-                            issued: time
-                        )
-                    )
-                )
+                let parts = [record.key.name, record.uid, String(last.id.index), Self.text(filter)]
+                json.string(PageToken(.shards, parts, issued: time).encoded(secret: iteratorSecret))
             }
         }
     }
@@ -82,9 +55,10 @@ extension Collector {
         let all = record.listedShards
         let horizon = now() - Int64(record.retentionHours) * 3_600_000
         func isOpen(_ shard: Shard, at milliseconds: Int64) -> Bool {
-            let time = max(milliseconds, horizon, record.created) / 1000
-            let hasBegun = shard.parents.isEmpty || Int64(shard.created) - 1 <= time
-            return hasBegun && (shard.closed.map { Int64($0) >= time } ?? true)
+            let time = max(milliseconds, horizon, record.created)
+            // A stream's first shards have always been there. A child begins in the moment that its parents end, and the
+            // moment belongs to both: a parent's last record may have arrived in it.
+            return (shard.parents.isEmpty || shard.opened <= time) && (shard.closed.map { $0 >= time } ?? true)
         }
         switch filter {
         case nil, .fromTrimHorizon, .afterShardID: return all
@@ -98,8 +72,8 @@ extension Collector {
             return all.filter { isOpen($0, at: time) }
         case .fromTimestamp(let time):
             try refuseFuture(time)
-            let seconds = max(time, horizon) / 1000
-            return all.filter { shard in shard.closed.map { Int64($0) >= seconds } ?? true }
+            let start = max(time, horizon)
+            return all.filter { shard in shard.closed.map { $0 >= start } ?? true }
         }
     }
 
@@ -133,25 +107,5 @@ extension Collector {
         case "f": Int64(text.dropFirst()).map { .fromTimestamp($0) }
         default: nil
         }
-    }
-
-    private static func token(_ listing: Listing) -> String {
-        let after = listing.after.map { String($0.index) } ?? ""
-        return Base64.encode(
-            Array("1 \(listing.stream) \(listing.uid) \(after) \(listing.filter) \(listing.issued)".utf8)
-        )
-    }
-
-    private static func listing(_ token: String) -> Listing? {
-        guard let bytes = Base64.decode(token), let text = String(validating: bytes, as: UTF8.self) else { return nil }
-        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[0] == "1", let issued = Int64(parts[5]) else { return nil }
-        return Listing(
-            stream: String(parts[1]),
-            uid: String(parts[2]),
-            after: UInt32(parts[3]).map { ShardID($0) },
-            filter: String(parts[4]),
-            issued: issued
-        )
     }
 }

@@ -57,7 +57,7 @@ extension Collector {
         var writer = JSONWriter()
         writer.value(.object(members))
         let reference = try DescribeStreamSummaryRequest(body: writer.bytes).stream
-        return try serving(reference, request.region)
+        return try serving(reference, request)
     }
 
     private func checkCount(_ put: PutBody, _ request: APIRequest) throws(AWSError) {

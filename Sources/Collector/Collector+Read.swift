@@ -11,8 +11,8 @@ extension Collector {
     static let pageLimit = 10 * 1024 * 1024
 
     func getShardIterator(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try GetShardIteratorRequest(body: request.body)
-        let stream = try serving(asked.stream, request.region)
+        let asked = try GetShardIteratorRequest(body: request.body, format: request.format)
+        let stream = try serving(asked.stream, request)
         let record = stream.record
         guard let id = ShardID(lenient: asked.shardID), let shard = record.shards[id] else {
             throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, record.key.name)
@@ -59,6 +59,7 @@ extension Collector {
         } catch {
             throw .internalFailure
         }
+        if asked.isDryRun { throw Self.dryRun }
         let token = ShardIteratorToken(
             key: stream.key,
             uid: stream.uid,
@@ -67,7 +68,7 @@ extension Collector {
             index: index,
             issued: now()
         )
-        return jsonBytes { json in
+        return request.answer { json in
             json.name("ShardIterator")
             json.string(token.encoded(secret: iteratorSecret))
         }
@@ -104,8 +105,14 @@ extension Collector {
         .notFound("Shard \(shard) in stream \(stream) under account \(configuration.account) does not exist")
     }
 
+    /// What a good request with DryRun is answered.
+    static let dryRun = AWSError(
+        "DryRunOperationException",
+        "The request was rejected because the DryRun parameter was specified."
+    )
+
     func getRecords(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try GetRecordsRequest(body: request.body)
+        let asked = try GetRecordsRequest(body: request.body, format: request.format)
         let token = try ShardIteratorToken(asked.shardIterator, secret: iteratorSecret)
         let current = now()
         guard current - token.issued <= ShardIteratorToken.lifetimeMilliseconds else {
@@ -123,6 +130,7 @@ extension Collector {
         if let arn = asked.streamARN, arn != stream.record.arn(account: configuration.account) {
             throw .invalidArgument("StreamARN \(arn) is not the stream of the shard iterator.")
         }
+        if asked.isDryRun { throw Self.dryRun }
         let slab: FrameSlab
         do {
             // Small pages read little: a frame in the log is whole, however few of its records are asked for.
@@ -143,7 +151,7 @@ extension Collector {
         // Behind the tip only when something is left unread: a slab is cut at its size, or the page at its limit.
         let isAtTip = page.isComplete && (slab.frames.isEmpty || isDone)
         let behind = isAtTip ? 0 : try await behind(page, slab, stream.ref(id), current)
-        return jsonBytes(reserving: page.json.count + 1024) { json in
+        return request.answer(reserving: page.json.count + 1024) { json in
             json.name("Records")
             json.raw { $0 += page.json }
             if isDone {
@@ -176,7 +184,7 @@ extension Collector {
         return max(0, current - (page.lastArrival ?? current))
     }
 
-    private static func write(child: Shard, to json: inout JSONWriter) {
+    private static func write(child: Shard, to json: inout AnswerWriter) {
         json.object { json in
             json.name("ShardId")
             json.string(child.id.description)

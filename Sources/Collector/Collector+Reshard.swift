@@ -4,7 +4,7 @@ import ShardLog
 import StateStore
 import StreamModel
 
-/// SplitShard and MergeShards.
+/// SplitShard, MergeShards and UpdateShardCount.
 ///
 /// A reshard survives a crash at any step, because its row is written first:
 ///
@@ -15,15 +15,15 @@ import StreamModel
 /// their parents an end.
 extension Collector {
     func splitShard(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try SplitShardRequest(body: request.body)
-        let stream = try stream(asked.stream, request.region)
+        let asked = try SplitShardRequest(body: request.body, format: request.format)
+        let stream = try stream(asked.stream, request)
         let name = stream.key.name
         guard let id = ShardID(lenient: asked.shardToSplit) else { throw unknownShard(asked.shardToSplit, name) }
         guard let boundary = HashKey(decimal: asked.newStartingHashKey) else {
             throw .invalidArgument("NewStartingHashKey \(asked.newStartingHashKey) is not below 2^128.")
         }
-        try await reshard(stream, parents: [id]) { map, seconds throws(ReshardError) in
-            _ = try map.split(id, at: boundary, now: seconds)
+        try await reshard(stream, request) { map, time throws(ReshardError) in
+            _ = try map.split(id, at: boundary, now: time)
         } words: { error in
             switch error {
             case .badBoundary(let range):
@@ -39,19 +39,73 @@ extension Collector {
     }
 
     func mergeShards(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try MergeShardsRequest(body: request.body)
-        let stream = try stream(asked.stream, request.region)
+        let asked = try MergeShardsRequest(body: request.body, format: request.format)
+        let stream = try stream(asked.stream, request)
         let name = stream.key.name
         guard let lower = ShardID(lenient: asked.shardToMerge) else { throw unknownShard(asked.shardToMerge, name) }
         guard let upper = ShardID(lenient: asked.adjacentShardToMerge) else {
             throw unknownShard(asked.adjacentShardToMerge, name)
         }
-        try await reshard(stream, parents: [lower, upper]) { map, seconds throws(ReshardError) in
-            _ = try map.merge(lower, with: upper, now: seconds)
+        try await reshard(stream, request) { map, time throws(ReshardError) in
+            _ = try map.merge(lower, with: upper, now: time)
         } words: { error in
             words(error, name)
         }
         return []
+    }
+
+    func updateShardCount(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
+        let asked = try UpdateShardCountRequest(body: request.body, format: request.format)
+        let stream = try stream(asked.stream, request)
+        let name = stream.key.name
+        var before = 0
+        try await change(of: stream) { record throws(AWSError) in
+            guard record.mode == .provisioned else { throw onDemand(name) }
+            try requireActive(record)
+            before = record.shards.open.count
+            try checkCount(asked.target, before, record)
+            var result = record.shards
+            do throws(ReshardError) {
+                // Beyond twice the count, which only a collector without AWS's quotas allows, in several steps.
+                while result.open.count != asked.target {
+                    try result.scale(to: min(asked.target, result.open.count * 2), now: now())
+                }
+            } catch {
+                throw words(error, name)
+            }
+            record.settings.note(.shardCount, now: now())
+            if asked.target != before { record.begin(result) }
+        }
+        await finishSoon(stream)
+        return request.answer { json in
+            json.name("StreamName")
+            json.string(name)
+            json.name("CurrentShardCount")
+            json.integer(before)
+            json.name("TargetShardCount")
+            json.integer(asked.target)
+            json.name("StreamARN")
+            json.string(stream.record.arn(account: configuration.account))
+        }
+    }
+
+    private func checkCount(_ target: Int, _ open: Int, _ record: StreamRecord) throws(AWSError) {
+        let counts = "Current open shard count: \(open) Target shard count: \(target)"
+        guard target <= 10_000 else {
+            throw .limitExceeded("A stream has at most 10000 shards. \(counts)")
+        }
+        guard configuration.limits == .aws else { return }
+        if target > open * 2 {
+            throw .invalidArgument(
+                "UpdateShardCount cannot scale up over double your current open shard count. \(counts)"
+            )
+        }
+        if target * 2 < open {
+            throw .invalidArgument(
+                "UpdateShardCount cannot scale down below half your current open shard count. \(counts)"
+            )
+        }
+        try checkQuota(of: .shardCount, "UpdateShardCount", record)
     }
 
     private func words(_ error: ReshardError, _ name: String) -> AWSError {
@@ -71,41 +125,29 @@ extension Collector {
         }
     }
 
-    private func reshard(
+    /// Begins a reshard of a stream whose shards are its owner's to count.
+    func reshard(
         _ stream: Stream,
-        parents: [ShardID],
-        _ change: (inout ShardMap, UInt64) throws(ReshardError) -> Void,
+        _ request: APIRequest,
+        _ change: (inout ShardMap, Int64) throws(ReshardError) -> Void,
         words: (ReshardError) -> AWSError
     ) async throws(AWSError) {
-        try await stream.control.withLock { () async throws(AWSError) in
-            var record = stream.record
-            guard record.mode == .provisioned else {
-                throw .validation(
-                    "Request is invalid. Stream \(stream.key.name) under account "
-                        + "\(configuration.account) is in On-Demand mode."
-                )
-            }
-            guard record.status == .active else {
-                throw .inUse(
-                    "Stream \(stream.key.name) under account \(configuration.account) not ACTIVE, instead in state "
-                        + record.status.rawValue
-                )
-            }
+        try await self.change(of: stream) { record throws(AWSError) in
+            guard record.mode == .provisioned else { throw onDemand(record.key.name) }
+            try requireActive(record)
             var result = record.shards
             do throws(ReshardError) {
-                try change(&result, UInt64(now() / 1000))
+                try change(&result, now())
             } catch {
                 throw words(error)
             }
-            record.status = .updating
-            record.reshard = StreamRecord.Reshard(parents: parents, result: result)
-            do throws(StateStoreError) {
-                try await write(record, stream)
-            } catch {
-                throw failure(error)
-            }
-            await finishOrLeave(stream)
+            record.begin(result)
         }
+        await finishSoon(stream)
+    }
+
+    func onDemand(_ name: String) -> AWSError {
+        .validation("Request is invalid. Stream \(name) under account \(configuration.account) is in On-Demand mode.")
     }
 
     /// Carries a begun reshard to its end. Every step can be repeated.
@@ -114,6 +156,8 @@ extension Collector {
         guard let reshard = record.reshard else { return }
         let children = reshard.result.shards.filter { shard in record.shards[shard.id] == nil }
         for child in children { try await log.create(stream.ref(child.id)) }
+        // A shard that was only a step on the way of UpdateShardCount takes no records.
+        for child in children where !child.isOpen { try await sealEmpty(stream.ref(child.id)) }
 
         var tables: [(range: HashRange, table: ProducerTable)] = []
         for id in reshard.parents {
@@ -121,16 +165,25 @@ extension Collector {
             tables.append((parent.range, try await seal(parent, of: stream)))
         }
         let table = ProducerTable(inheriting: tables)
-        for child in children {
+        for child in children where child.isOpen {
             let key = StateKey("producers", stream.ref(child.id).description)
             try await state.put(key, table.snapshot(at: 0), if: .none)
         }
-        record.shards = reshard.result
+        // The parents took records until now.
+        var result = reshard.result
+        result.retime(from: record.shards, now: now())
+        record.shards = result
         record.status = .active
         record.reshard = nil
         let kept = stream.routes.writers.filter { !reshard.parents.contains($0.shard.id) }
-        let added = children.map { ShardWriter(ref: stream.ref($0.id), shard: $0, now: now) }
+        let added = result.shards.filter { shard in shard.isOpen && children.contains { $0.id == shard.id } }
+            .map { ShardWriter(ref: stream.ref($0.id), shard: $0, now: now) }
         try await write(record, stream, routes: Routes(kept + added))
+    }
+
+    private func sealEmpty(_ ref: ShardRef) async throws {
+        if try await log.bounds(ref).isClosed { return }
+        try await log.openAppender(ref, expecting: nil).close()
     }
 
     /// Closes a parent's log behind its last record; returns what it knows of producers.

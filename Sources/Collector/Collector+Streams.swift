@@ -28,28 +28,6 @@ extension Collector {
         try await finish(stream)
     }
 
-    /// Finishes what a stream's row says is under way; called again until it succeeds. `control` is held, or nobody else
-    /// knows the stream yet.
-    func finish(_ stream: Stream) async throws {
-        switch stream.record.status {
-        case .deleting: try await remove(stream)
-        case .creating: try await finishCreating(stream)
-        case .updating, .active: if stream.record.reshard != nil { try await finishReshard(stream) }
-        }
-    }
-
-    /// What was accepted is carried out, now or by upkeep: the row is durable, so a client need not hear of the delay.
-    func finishOrLeave(_ stream: Stream) async {
-        do {
-            try await finish(stream)
-        } catch {
-            logger.error(
-                "a change of a stream can't be finished now; it is tried again",
-                metadata: ["stream": "\(stream.key.row)", "error": "\(error)"]
-            )
-        }
-    }
-
     func writers(_ record: StreamRecord) -> Routes {
         Routes(
             record.shards.open.map { shard in
@@ -59,7 +37,7 @@ extension Collector {
     }
 
     func createStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try CreateStreamRequest(body: request.body)
+        let asked = try CreateStreamRequest(body: request.body, format: request.format)
         let count = asked.mode == .onDemand ? 4 : asked.shardCount
         guard let count else {
             throw .validation("ShardCount must be provided for a stream in PROVISIONED mode.")
@@ -67,23 +45,35 @@ extension Collector {
         guard count <= 10_000 else {
             throw .limitExceeded("A stream has at most 10000 shards. Requested: \(count).")
         }
+        if asked.mode == .provisioned, asked.strategy == .auto {
+            throw .invalidArgument("RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.")
+        }
+        if asked.mode == .provisioned, asked.warmThroughput != nil {
+            throw .invalidArgument("WarmThroughputMiBps is only supported for streams in ON_DEMAND mode.")
+        }
         _ = try await create(
             StreamKey(region: request.region, name: asked.streamName),
             shards: count,
             mode: asked.mode,
             maxRecordBytes: asked.maxRecordSizeInKiB * 1024,
-            isHidden: false
+            isHidden: false,
+            settings: StreamSettings(
+                tags: try checkedTags(asked.tags, for: "stream \(asked.streamName)"),
+                warmThroughput: asked.warmThroughput,
+                strategy: asked.strategy
+            )
         )
         return []
     }
 
-    /// Makes a stream; it is ACTIVE when this returns, or soon after when the log is in trouble.
+    /// Makes a stream; it is ACTIVE soon after this returns, a hidden one when this returns.
     func create(
         _ key: StreamKey,
         shards: Int,
         mode: StreamMode,
         maxRecordBytes: Int,
-        isHidden: Bool
+        isHidden: Bool,
+        settings: StreamSettings = StreamSettings()
     ) async throws(AWSError) -> Stream {
         try await catalog.withLock { () async throws(AWSError) in
             if streams.withLock({ $0[key] != nil }) {
@@ -100,7 +90,7 @@ extension Collector {
             } catch {
                 throw failure(error)
             }
-            let record = StreamRecord(
+            var record = StreamRecord(
                 key: key,
                 uid: Self.newUID(time),
                 status: .creating,
@@ -109,9 +99,10 @@ extension Collector {
                 retentionHours: 24,
                 maxRecordBytes: maxRecordBytes,
                 isHidden: isHidden,
-                shards: ShardMap(count: shards, created: stamp),
+                shards: ShardMap(count: shards, created: stamp, now: time),
                 reshard: nil
             )
+            record.settings = settings
             let revision: Revision
             do throws(StateStoreError) {
                 revision = try await putRow(record, if: .absent)
@@ -121,7 +112,7 @@ extension Collector {
             }
             let stream = Stream(record, revision: revision, routes: writers(record))
             streams.withLock { $0[key] = stream }
-            await stream.control.withLock { await finishOrLeave(stream) }
+            await finishSoon(stream, atOnce: isHidden)
             return stream
         }
     }
@@ -136,14 +127,14 @@ extension Collector {
             }
             let stream = Stream(record, revision: entry.revision, routes: writers(record))
             streams.withLock { $0[key] = stream }
-            await stream.control.withLock { await finishOrLeave(stream) }
+            await finishSoon(stream, atOnce: true)
             return .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
         } catch {
             return failure(error)
         }
     }
 
-    private func finishCreating(_ stream: Stream) async throws {
+    func finishCreating(_ stream: Stream) async throws {
         var record = stream.record
         for shard in record.shards.shards { try await log.create(stream.ref(shard.id)) }
         record.status = .active
@@ -185,29 +176,36 @@ extension Collector {
     }
 
     func deleteStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
-        let asked = try DeleteStreamRequest(body: request.body)
-        try await delete(try stream(asked.stream, request.region))
+        let asked = try DeleteStreamRequest(body: request.body, format: request.format)
+        try await delete(try stream(asked.stream, request), withConsumers: asked.enforceConsumerDeletion)
         return []
     }
 
-    func delete(_ stream: Stream) async throws(AWSError) {
+    func delete(_ stream: Stream, withConsumers: Bool = true) async throws(AWSError) {
         try await catalog.withLock { () async throws(AWSError) in
             try await stream.control.withLock { () async throws(AWSError) in
-                guard streams.withLock({ $0[stream.key]?.uid == stream.uid }) else { throw notFound(stream.key.name) }
+                guard isCurrent(stream) else { throw notFound(stream.key.name) }
                 var record = stream.record
+                if !withConsumers, record.consumers.contains(where: { $0.status != .deleting }) {
+                    throw .inUse(
+                        "Stream \(record.key.name) under account \(configuration.account) has registered consumers. "
+                            + "Deregister them first, or set EnforceConsumerDeletion."
+                    )
+                }
+                if record.status == .deleting { return }
                 record.status = .deleting
                 do throws(StateStoreError) {
                     try await write(record, stream)
                 } catch {
                     throw failure(error)
                 }
-                await finishOrLeave(stream)
             }
         }
+        await finishSoon(stream, atOnce: stream.record.isHidden)
     }
 
     /// Everything of a stream in DELETING goes; its row last, and then its name is free.
-    private func remove(_ stream: Stream) async throws {
+    func remove(_ stream: Stream) async throws {
         let record = stream.record
         for shard in record.shards.shards + (record.reshard?.result.shards ?? []) {
             let ref = stream.ref(shard.id)
@@ -231,15 +229,15 @@ extension Collector {
     private static func stampKey(_ key: StreamKey) -> StateKey { StateKey("stream-stamps", key.row) }
 
     func describeStream(_ request: APIRequest) throws(AWSError) -> [UInt8] {
-        let asked = try DescribeStreamRequest(body: request.body)
-        let record = try stream(asked.stream, request.region).record
+        let asked = try DescribeStreamRequest(body: request.body, format: request.format)
+        let record = try stream(asked.stream, request).record
         var shards = record.listedShards[...]
         if let start = asked.exclusiveStartShardID {
             guard let id = ShardID(lenient: start) else { throw unknownShard(start, record.key.name) }
             shards = shards.drop { $0.id <= id }
         }
         let page = shards.prefix(min(asked.limit, 100))
-        return jsonBytes(reserving: 1024 + page.count * 320) { json in
+        return request.answer(reserving: 1024 + page.count * 320) { json in
             json.name("StreamDescription")
             json.object { json in
                 describe(record, to: &json)
@@ -252,23 +250,31 @@ extension Collector {
     }
 
     func describeStreamSummary(_ request: APIRequest) throws(AWSError) -> [UInt8] {
-        let asked = try DescribeStreamSummaryRequest(body: request.body)
-        let record = try stream(asked.stream, request.region).record
-        return jsonBytes { json in
+        let asked = try DescribeStreamSummaryRequest(body: request.body, format: request.format)
+        let record = try stream(asked.stream, request).record
+        return request.answer { json in
             json.name("StreamDescriptionSummary")
             json.object { json in
                 describe(record, to: &json)
                 json.name("OpenShardCount")
                 json.integer(record.shards.open.count)
                 json.name("ConsumerCount")
-                json.integer(0)
+                json.integer(record.consumers.count)
                 json.name("MaxRecordSizeInKiB")
                 json.integer(record.maxRecordBytes / 1024)
+                if let throughput = record.settings.warmThroughput {
+                    json.name("WarmThroughput")
+                    Self.write(warmThroughput: throughput, to: &json)
+                }
+                json.name("ChannelCount")
+                json.integer(0)
+                json.name("RecordDistributionStrategy")
+                json.string(record.settings.strategy.rawValue)
             }
         }
     }
 
-    private func describe(_ record: StreamRecord, to json: inout JSONWriter) {
+    private func describe(_ record: StreamRecord, to json: inout AnswerWriter) {
         json.name("StreamName")
         json.string(record.key.name)
         json.name("StreamARN")
@@ -288,14 +294,18 @@ extension Collector {
         json.array { json in
             json.object { json in
                 json.name("ShardLevelMetrics")
-                json.array { _ in }
+                Self.write(record.settings.metrics, to: &json)
             }
         }
         json.name("EncryptionType")
-        json.string("NONE")
+        json.string(record.settings.keyID == nil ? "NONE" : "KMS")
+        if let keyID = record.settings.keyID {
+            json.name("KeyId")
+            json.string(keyID)
+        }
     }
 
-    static func write(_ shard: Shard, to json: inout JSONWriter) {
+    static func write(_ shard: Shard, to json: inout AnswerWriter) {
         json.object { json in
             json.name("ShardId")
             json.string(shard.id.description)
@@ -320,7 +330,7 @@ extension Collector {
         }
     }
 
-    static func write(_ range: HashRange, to json: inout JSONWriter) {
+    static func write(_ range: HashRange, to json: inout AnswerWriter) {
         json.name("HashKeyRange")
         json.object { json in
             json.name("StartingHashKey")
@@ -331,27 +341,24 @@ extension Collector {
     }
 
     func listStreams(_ request: APIRequest) throws(AWSError) -> [UInt8] {
-        let asked = try ListStreamsRequest(body: request.body)
+        let asked = try ListStreamsRequest(body: request.body, format: request.format)
         var start = asked.exclusiveStartStreamName
         if let token = asked.nextToken {
-            guard let bytes = Base64.decode(token), let name = String(validating: bytes, as: UTF8.self) else {
-                throw .invalidArgument("Invalid NextToken.")
-            }
-            start = name
+            start = try PageToken(token, .streams, parts: 1, secret: iteratorSecret, now: now()).parts[0]
         }
         let records = streams.withLock { streams in streams.values.map(\.record) }
             .filter { $0.key.region == request.region && !$0.isHidden && start ?? "" < $0.key.name }
             .sorted { $0.key.name < $1.key.name }
         let page = records.prefix(asked.limit)
         let hasMore = page.count < records.count
-        return jsonBytes(reserving: 256 + page.count * 300) { json in
+        return request.answer(reserving: 256 + page.count * 300) { json in
             json.name("StreamNames")
             json.array { json in for record in page { json.string(record.key.name) } }
             json.name("HasMoreStreams")
             json.bool(hasMore)
             if hasMore, let last = page.last {
                 json.name("NextToken")
-                json.string(Base64.encode(Array(last.key.name.utf8)))
+                json.string(PageToken(.streams, [last.key.name], issued: now()).encoded(secret: iteratorSecret))
             }
             json.name("StreamSummaries")
             json.array { json in

@@ -51,15 +51,13 @@ extension Collector {
         try await dropExpired(stream, horizon)
     }
 
-    private func isCurrent(_ stream: Stream) -> Bool { streams.withLock { $0[stream.key] === stream } }
-
     /// Closed shards go when their last record has left retention; the parents of a merge go together.
     private func dropExpired(_ stream: Stream, _ horizon: Int64) async throws {
         let shards = stream.record.shards.shards
         guard shards.contains(where: { !$0.isOpen }) else { return }
         var expired: Set<ShardID> = []
         for shard in shards where !shard.isOpen {
-            guard let closed = shard.closed, Int64(closed) * 1000 < horizon else { continue }
+            guard let closed = shard.closed, closed < horizon else { continue }
             if try await log.bounds(stream.ref(shard.id)).last == nil { expired.insert(shard.id) }
         }
         let partners = shards.filter { $0.parents.count == 2 }.map(\.parents)

@@ -8,39 +8,39 @@ import StateStore
 import StreamModel
 import Synchronization
 
-/// One request behind authentication: what it asks, of which region.
-public struct APIRequest: Sendable {
-    /// Such as `PutRecords`.
-    public var operation: String
-    /// The credential scope's.
-    public var region: String
-    /// The whole body.
-    public var body: [UInt8]
-    /// The value of `x-millrace-producer`, where it was sent.
-    public var producer: String?
-
-    /// A request.
-    public init(operation: String, region: String, body: [UInt8], producer: String? = nil) {
-        self.operation = operation
-        self.region = region
-        self.body = body
-        self.producer = producer
-    }
-}
-
 /// The service: streams, shards and records over one `ShardLog` and one `StateStore`.
 public final class Collector: Sendable {
+    /// Whether AWS's quotas hold.
+    public enum Limits: String, Sendable, CaseIterable {
+        /// As on AWS.
+        case aws
+        /// None but those of the machine.
+        case none
+    }
+
     /// What a collector is told at its start.
     public struct Configuration: Sendable {
         /// Twelve digits, default `000000000000`.
         public var account: String
         /// Records a request may hold when it names its producer; plain clients have AWS's 500.
         public var maxRecordsPerProducerRequest: Int
+        /// How long a stream stays CREATING, UPDATING or DELETING, and a consumer CREATING or DELETING. With zero, changes are
+        /// whole when they are answered.
+        public var transition: Duration
+        /// Whether AWS's quotas hold.
+        public var limits: Limits
 
         /// Defaults.
-        public init(account: String = "000000000000", maxRecordsPerProducerRequest: Int = 10_000) {
+        public init(
+            account: String = "000000000000",
+            maxRecordsPerProducerRequest: Int = 10_000,
+            transition: Duration = .zero,
+            limits: Limits = .none
+        ) {
             self.account = account
             self.maxRecordsPerProducerRequest = maxRecordsPerProducerRequest
+            self.transition = transition
+            self.limits = limits
         }
     }
 
@@ -108,41 +108,96 @@ public final class Collector: Sendable {
     /// Records a request that names its producer may hold.
     public var maxRecordsPerProducerRequest: Int { configuration.maxRecordsPerProducerRequest }
 
-    /// Carries out one Kinesis operation; returns the answer's JSON, empty for operations without output.
-    public func kinesis(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
+    /// Carries out one Kinesis operation.
+    public func kinesis(_ request: APIRequest) async throws(AWSError) -> APIAnswer {
+        if let answer = try await dataOperation(request) { return .body(answer) }
+        if let answer = try await streamOperation(request) { return .body(answer) }
+        if let answer = try await settingsOperation(request) { return .body(answer) }
+        if let answer = try await consumerOperation(request) { return .body(answer) }
+        throw AWSError("UnknownOperationException", "")
+    }
+
+    private func dataOperation(_ request: APIRequest) async throws(AWSError) -> [UInt8]? {
         switch request.operation {
         case "PutRecords": try await putRecords(request)
         case "PutRecord": try await putRecord(request)
         case "GetRecords": try await getRecords(request)
         case "GetShardIterator": try await getShardIterator(request)
+        default: nil
+        }
+    }
+
+    private func streamOperation(_ request: APIRequest) async throws(AWSError) -> [UInt8]? {
+        switch request.operation {
         case "ListShards": try await listShards(request)
         case "DescribeStreamSummary": try describeStreamSummary(request)
         case "DescribeStream": try describeStream(request)
+        case "DescribeLimits": try describeLimits(request)
         case "ListStreams": try listStreams(request)
         case "CreateStream": try await createStream(request)
         case "DeleteStream": try await deleteStream(request)
         case "SplitShard": try await splitShard(request)
         case "MergeShards": try await mergeShards(request)
-        default: throw AWSError("UnknownOperationException", "")
+        case "UpdateShardCount": try await updateShardCount(request)
+        default: nil
+        }
+    }
+
+    private func settingsOperation(_ request: APIRequest) async throws(AWSError) -> [UInt8]? {
+        switch request.operation {
+        case "AddTagsToStream": try await addTagsToStream(request)
+        case "RemoveTagsFromStream": try await removeTagsFromStream(request)
+        case "ListTagsForStream": try listTagsForStream(request)
+        case "TagResource": try await tagResource(request)
+        case "UntagResource": try await untagResource(request)
+        case "ListTagsForResource": try listTagsForResource(request)
+        case "PutResourcePolicy": try await putResourcePolicy(request)
+        case "GetResourcePolicy": try getResourcePolicy(request)
+        case "DeleteResourcePolicy": try await deleteResourcePolicy(request)
+        case "IncreaseStreamRetentionPeriod": try await changeRetention(request, up: true)
+        case "DecreaseStreamRetentionPeriod": try await changeRetention(request, up: false)
+        case "UpdateMaxRecordSize": try await updateMaxRecordSize(request)
+        case "UpdateStreamMode": try await updateStreamMode(request)
+        case "UpdateStreamWarmThroughput": try await updateWarmThroughput(request)
+        case "UpdateStreamRecordDistributionStrategy": try await updateDistribution(request)
+        case "EnableEnhancedMonitoring": try await changeMonitoring(request, enables: true)
+        case "DisableEnhancedMonitoring": try await changeMonitoring(request, enables: false)
+        case "StartStreamEncryption": try await startEncryption(request)
+        case "StopStreamEncryption": try await stopEncryption(request)
+        case "DescribeAccountSettings": try await describeAccountSettings(request)
+        case "UpdateAccountSettings": try await updateAccountSettings(request)
+        default: nil
+        }
+    }
+
+    private func consumerOperation(_ request: APIRequest) async throws(AWSError) -> [UInt8]? {
+        switch request.operation {
+        case "RegisterStreamConsumer": try await registerConsumer(request)
+        case "DeregisterStreamConsumer": try await deregisterConsumer(request)
+        case "DescribeStreamConsumer": try describeConsumer(request)
+        case "ListStreamConsumers": try listConsumers(request)
+        case "CreateChannel", "DescribeChannel", "UpdateChannel", "DeleteChannel", "ListChannels":
+            try channelOperation(request)
+        default: nil
         }
     }
 
     /// The stream's state in memory, or AWS's words for a missing one.
-    func stream(_ reference: StreamReference, _ region: String) throws(AWSError) -> Stream {
-        let key = StreamKey(region: region, name: reference.name)
+    func stream(_ reference: StreamReference, _ request: APIRequest) throws(AWSError) -> Stream {
+        let key = StreamKey(region: request.region, name: reference.name)
         guard let stream = streams.withLock({ $0[key] }), !stream.record.isHidden else {
             throw notFound(key.name)
         }
         // An ARN names an account and a region too.
         if let arn = reference.arn, arn != stream.record.arn(account: configuration.account) {
-            throw .notFound("Stream \(arn) not found.")
+            throw notFound(key.name)
         }
         return stream
     }
 
     /// One that takes and gives records: in CREATING it does not yet, in DELETING no more.
-    func serving(_ reference: StreamReference, _ region: String) throws(AWSError) -> Stream {
-        let stream = try stream(reference, region)
+    func serving(_ reference: StreamReference, _ request: APIRequest) throws(AWSError) -> Stream {
+        let stream = try stream(reference, request)
         guard stream.isServing else { throw notFound(stream.key.name) }
         return stream
     }

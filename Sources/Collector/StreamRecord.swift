@@ -33,12 +33,23 @@ struct StreamRecord: Sendable, Equatable {
     var isHidden: Bool
     var shards: ShardMap
     var reshard: Reshard?
+    var settings = StreamSettings()
+    var consumers: [ConsumerRecord] = []
 
     /// Whether a change is under way.
-    var isUnfinished: Bool { status != .active || reshard != nil }
+    var isUnfinished: Bool {
+        status != .active || reshard != nil || consumers.contains { $0.status != .active }
+    }
 
     /// What clients are shown: shards appear when the stream is made.
     var listedShards: [Shard] { status == .creating ? [] : shards.shards }
+
+    /// Writes down a reshard to be carried out.
+    mutating func begin(_ result: ShardMap) {
+        let parents = shards.shards.filter { shard in shard.isOpen && result[shard.id]?.isOpen != true }
+        reshard = Reshard(parents: parents.map(\.id), result: result)
+        status = .updating
+    }
 
     func arn(account: String) -> String { "arn:aws:kinesis:\(key.region):\(account):stream/\(key.name)" }
 }
@@ -67,6 +78,11 @@ extension StreamRecord {
             json.integer(maxRecordBytes)
             json.name("hidden")
             json.bool(isHidden)
+            settings.write(to: &json)
+            if !consumers.isEmpty {
+                json.name("consumers")
+                json.array { json in for consumer in consumers { consumer.write(to: &json) } }
+            }
             json.name("shards")
             Self.write(shards, to: &json)
             if let reshard {
@@ -105,8 +121,10 @@ extension StreamRecord {
                         }
                         json.name("created")
                         json.integer(shard.created)
+                        json.name("openedMillis")
+                        json.integer(shard.opened)
                         if let closed = shard.closed {
-                            json.name("closed")
+                            json.name("closedMillis")
                             json.integer(closed)
                         }
                     }
@@ -136,6 +154,12 @@ extension StreamRecord {
             shards: shards,
             reshard: nil
         )
+        guard let settings = StreamSettings(decoding: json) else { return nil }
+        self.settings = settings
+        for row in json["consumers"]?.array ?? [] {
+            guard let consumer = ConsumerRecord(decoding: row) else { return nil }
+            consumers.append(consumer)
+        }
         if let pending = json["reshard"] {
             guard let parents = pending["parents"]?.array, let result = pending["result"].flatMap(Self.map) else {
                 return nil
@@ -159,7 +183,9 @@ extension StreamRecord {
                     parent: item["parent"]?.integer.map { ShardID(UInt32($0)) },
                     adjacentParent: item["adjacentParent"]?.integer.map { ShardID(UInt32($0)) },
                     created: UInt64(created),
-                    closed: item["closed"]?.integer.map { UInt64($0) }
+                    // Rows of the first version knew whole seconds, and a child's stamp stood one above its opening.
+                    opened: item["openedMillis"]?.integer ?? created * 1000,
+                    closed: item["closedMillis"]?.integer ?? item["closed"]?.integer.map { $0 * 1000 }
                 )
             )
         }

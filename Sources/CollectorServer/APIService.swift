@@ -47,7 +47,13 @@ public struct APIService: Sendable {
     private func api(_ exchange: HTTPExchange) async -> HTTPAnswer {
         let id = RequestID.next()
         let media = (exchange.header("content-type") ?? "").prefix { $0 != ";" }.lowercased()
-        let type = media.contains("amz-json-1.0") ? "application/x-amz-json-1.0" : "application/x-amz-json-1.1"
+        let format: WireFormat = media == "application/x-amz-cbor-1.1" ? .cbor : .json
+        let type =
+            switch media {
+            case "application/x-amz-cbor-1.1": "application/x-amz-cbor-1.1"
+            case "application/x-amz-json-1.0": "application/x-amz-json-1.0"
+            default: "application/x-amz-json-1.1"
+            }
         do throws(AWSError) {
             guard let target = Target(exchange.header("x-amz-target")) else {
                 throw AWSError("UnknownOperationException", "")
@@ -58,6 +64,7 @@ public struct APIService: Sendable {
                 operation: target.operation,
                 region: identity.region,
                 body: exchange.body,
+                format: format,
                 producer: exchange.header("x-millrace-producer")
             )
             let body = try await dispatch(target.service, request)
@@ -72,7 +79,7 @@ public struct APIService: Sendable {
                     ]
                 )
             }
-            var failure = answer(error.status, type, Self.envelope(error), id)
+            var failure = answer(error.status, type, Self.envelope(error, format), id)
             failure.headers.append(("x-amzn-ErrorType", error.code))
             return failure
         }
@@ -80,7 +87,7 @@ public struct APIService: Sendable {
 
     private func dispatch(_ service: Target.Service, _ request: APIRequest) async throws(AWSError) -> [UInt8] {
         switch service {
-        case .kinesis: return try await collector.kinesis(request)
+        case .kinesis: return try await collector.kinesis(request).bytes
         case .dynamoDB:
             return try await leases.handle(operation: request.operation, region: request.region, body: request.body)
         case .firehose:
@@ -109,8 +116,8 @@ public struct APIService: Sendable {
         )
     }
 
-    private static func envelope(_ error: AWSError) -> [UInt8] {
-        jsonBytes { json in
+    private static func envelope(_ error: AWSError, _ format: WireFormat) -> [UInt8] {
+        answerBytes(format) { json in
             json.name("__type")
             json.string(error.code)
             if !error.message.isEmpty {

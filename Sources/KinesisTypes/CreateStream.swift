@@ -10,17 +10,30 @@ public struct CreateStreamRequest: Sendable {
     public var mode: StreamMode
     /// 1,024 (default) to 10,240 KiB, over data and partition key.
     public var maxRecordSizeInKiB: Int
+    /// Values by key.
+    public var tags: [String: String]
+    /// MiB/s that an on-demand stream is to take at once.
+    public var warmThroughput: Int?
+    /// How records find their shard; default by partition key.
+    public var strategy: RecordDistributionStrategy
 
     /// Reads a request. Throws `SerializationException` and `ValidationException`.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         let name = try reader.string("StreamName", length: StreamReference.nameLength, pattern: .name, required: true)
         shardCount = try reader.integer("ShardCount", in: 1...2_147_483_647)
         let mode = try reader.structure("StreamModeDetails") { details throws(AWSError) in
             try details.string("StreamMode", values: StreamMode.allCases.map(\.rawValue), required: true)
         }
         maxRecordSizeInKiB = try reader.integer("MaxRecordSizeInKiB", in: 1024...10240) ?? 1024
+        tags = try reader.tags(required: false) ?? [:]
+        warmThroughput = try reader.integer("WarmThroughputMiBps", in: 0...2_147_483_647)
+        let strategy = try reader.string(
+            "RecordDistributionStrategy",
+            values: RecordDistributionStrategy.allCases.map(\.rawValue)
+        )
         try reader.finish()
+        self.strategy = strategy.flatMap(RecordDistributionStrategy.init) ?? .userPartitionKey
         streamName = name ?? ""
         self.mode = (mode ?? nil).flatMap(StreamMode.init) ?? (shardCount == nil ? .onDemand : .provisioned)
     }

@@ -8,8 +8,8 @@ public struct DeleteStreamRequest: Sendable {
     public var enforceConsumerDeletion: Bool
 
     /// Reads a request.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
         enforceConsumerDeletion = try reader.bool("EnforceConsumerDeletion") ?? false
         try reader.finish()

@@ -10,8 +10,8 @@ public struct DescribeStreamRequest: Sendable {
     public var exclusiveStartShardID: String?
 
     /// Reads a request.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
         limit = try reader.integer("Limit", in: 1...10_000) ?? 100
         exclusiveStartShardID = try reader.string("ExclusiveStartShardId", length: 1...128, pattern: .name)
@@ -26,8 +26,8 @@ public struct DescribeStreamSummaryRequest: Sendable {
     public var stream: StreamReference
 
     /// Reads a request.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
         try reader.finish()
     }

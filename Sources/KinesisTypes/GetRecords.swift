@@ -8,13 +8,16 @@ public struct GetRecordsRequest: Sendable {
     public var limit: Int
     /// Must be the iterator's stream where given.
     public var streamARN: String?
+    /// Whether only permission and validity are asked for.
+    public var isDryRun: Bool
 
     /// Reads a request. An iterator in double quotes, as people paste it, is taken without them.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         let text = try reader.string("ShardIterator", length: 1...512, required: true)
         limit = try reader.integer("Limit", in: 1...10_000) ?? 10_000
         streamARN = try reader.string("StreamARN", length: 1...2048, pattern: StreamReference.arnPattern)
+        isDryRun = try reader.bool("DryRun") ?? false
         try reader.finish()
         let iterator = text ?? ""
         let isQuoted = iterator.utf8.count > 2 && iterator.hasPrefix("\"") && iterator.hasSuffix("\"")

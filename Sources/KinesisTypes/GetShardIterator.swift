@@ -26,15 +26,18 @@ public struct GetShardIteratorRequest: Sendable {
     public var startingSequenceNumber: String?
     /// For `atTimestamp`, in milliseconds since 1970.
     public var timestamp: Int64?
+    /// Whether only permission and validity are asked for.
+    public var isDryRun: Bool
 
     /// Reads a request. Throws `InvalidArgumentException` where kind and members don't go together.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
         let shard = try reader.string("ShardId", length: 1...128, pattern: .name, required: true)
         let type = try reader.string("ShardIteratorType", values: Kind.allCases.map(\.rawValue), required: true)
         startingSequenceNumber = try reader.string("StartingSequenceNumber", pattern: .decimal(moreDigits: 128))
         timestamp = try reader.timestamp("Timestamp")
+        isDryRun = try reader.bool("DryRun") ?? false
         try reader.finish()
         shardID = shard ?? ""
         kind = type.flatMap(Kind.init) ?? .latest

@@ -32,8 +32,8 @@ public struct ListShardsRequest: Sendable {
     public var filter: Filter?
 
     /// Reads a request. Throws `InvalidArgumentException` where members exclude each other.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.stream(optional: true)
         nextToken = try reader.string("NextToken", length: 1...1_048_576)
         exclusiveStartShardID = try reader.string("ExclusiveStartShardId", length: 1...128, pattern: .name)

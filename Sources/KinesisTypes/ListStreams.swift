@@ -10,8 +10,8 @@ public struct ListStreamsRequest: Sendable {
     public var nextToken: String?
 
     /// Reads a request.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         limit = try reader.integer("Limit", in: 1...10_000) ?? 100
         exclusiveStartStreamName = try reader.string(
             "ExclusiveStartStreamName",

@@ -10,8 +10,8 @@ public struct SplitShardRequest: Sendable {
     public var newStartingHashKey: String
 
     /// Reads a request.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
         let shard = try reader.string("ShardToSplit", length: 1...128, pattern: .name, required: true)
         let key = try reader.string("NewStartingHashKey", pattern: .decimal(moreDigits: 38), required: true)
@@ -31,8 +31,8 @@ public struct MergeShardsRequest: Sendable {
     public var adjacentShardToMerge: String
 
     /// Reads a request.
-    public init(body: [UInt8]) throws(AWSError) {
-        var reader = try RequestReader(body: body)
+    public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
+        var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
         let lower = try reader.string("ShardToMerge", length: 1...128, pattern: .name, required: true)
         let upper = try reader.string("AdjacentShardToMerge", length: 1...128, pattern: .name, required: true)

@@ -10,8 +10,10 @@ public struct Shard: Sendable, Equatable {
     public var adjacentParent: ShardID?
     /// Creation stamp of its sequence numbers, in seconds since 1970: above that of its parents.
     public var created: UInt64
-    /// When it was closed, in seconds since 1970; nil while it is open.
-    public var closed: UInt64?
+    /// When it was opened, in milliseconds since 1970.
+    public var opened: Int64
+    /// When it was closed, in milliseconds since 1970; nil while it is open.
+    public var closed: Int64?
 
     /// A shard.
     public init(
@@ -20,13 +22,15 @@ public struct Shard: Sendable, Equatable {
         parent: ShardID? = nil,
         adjacentParent: ShardID? = nil,
         created: UInt64,
-        closed: UInt64? = nil
+        opened: Int64,
+        closed: Int64? = nil
     ) {
         self.id = id
         self.range = range
         self.parent = parent
         self.adjacentParent = adjacentParent
         self.created = created
+        self.opened = opened
         self.closed = closed
     }
 
@@ -38,7 +42,7 @@ public struct Shard: Sendable, Equatable {
     public var startingSequenceNumber: SequenceNumber { .start(created: created, shard: id.index) }
     /// Sorts above all its records; nil while open.
     public var endingSequenceNumber: SequenceNumber? {
-        closed.map { .end(created: created, closed: $0, shard: id.index) }
+        closed.map { .end(created: created, closed: UInt64(max(0, $0) / 1000), shard: id.index) }
     }
 }
 
@@ -62,9 +66,9 @@ public struct ShardMap: Sendable, Equatable {
     public private(set) var nextIndex: UInt32
 
     /// The shards of a new stream.
-    public init(count: Int, created: UInt64) {
+    public init(count: Int, created: UInt64, now: Int64) {
         shards = HashRange.uniform(count).enumerated().map { index, range in
-            Shard(id: ShardID(UInt32(index)), range: range, created: created)
+            Shard(id: ShardID(UInt32(index)), range: range, created: created, opened: now)
         }
         nextIndex = UInt32(count)
     }
@@ -76,7 +80,16 @@ public struct ShardMap: Sendable, Equatable {
     }
 
     /// The shard of that name.
-    public subscript(id: ShardID) -> Shard? { shards.first { $0.id == id } }
+    public subscript(id: ShardID) -> Shard? { index(of: id).map { shards[$0] } }
+
+    private func index(of id: ShardID) -> Int? {
+        var (low, high) = (0, shards.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if shards[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low < shards.count && shards[low].id == id ? low : nil
+    }
 
     /// Open shards, sorted by hash range.
     public var open: [Shard] { shards.filter(\.isOpen).sorted { $0.range.start < $1.range.start } }
@@ -84,49 +97,71 @@ public struct ShardMap: Sendable, Equatable {
     /// Shards that name `id` as a parent.
     public func children(of id: ShardID) -> [Shard] { shards.filter { $0.parents.contains(id) } }
 
-    /// Closes the shard and adds two: `[start, boundary − 1]` and `[boundary, end]`. Returns the two.
-    public mutating func split(_ id: ShardID, at boundary: HashKey, now: UInt64) throws(ReshardError) -> [Shard] {
+    /// Closes the shard and adds two: `[start, boundary − 1]` and `[boundary, end]`. Returns the two. `now` is in milliseconds
+    /// since 1970.
+    public mutating func split(_ id: ShardID, at boundary: HashKey, now: Int64) throws(ReshardError) -> [Shard] {
         let at = try openIndex(id)
         let range = shards[at].range
         guard boundary > range.start, boundary.value - 1 > range.start.value, boundary < range.end else {
             throw .badBoundary(range)
         }
-        let stamp = max(now, shards[at].created) + 1
-        shards[at].closed = now
+        let stamp = Self.stamp(now, above: [shards[at]])
+        shards[at].closed = max(now, shards[at].opened)
         let low = HashRange(start: range.start, end: HashKey(boundary.value - 1))
         let children = [low, HashRange(start: boundary, end: range.end)].map { range in
-            add(range, parent: id, adjacentParent: nil, created: stamp)
+            add(range, parent: id, adjacentParent: nil, created: stamp, opened: now)
         }
         return children
     }
 
     /// Closes both shards and adds one that covers them; `lower` stands right below `upper`. Returns the one.
-    public mutating func merge(_ lower: ShardID, with upper: ShardID, now: UInt64) throws(ReshardError) -> Shard {
+    public mutating func merge(_ lower: ShardID, with upper: ShardID, now: Int64) throws(ReshardError) -> Shard {
         let (first, second) = (try openIndex(lower), try openIndex(upper))
         let (low, high) = (shards[first].range, shards[second].range)
         guard low.end < .max, low.end.value + 1 == high.start.value else { throw .notAdjacent(lower, upper) }
-        let stamp = max(now, shards[first].created, shards[second].created) + 1
-        shards[first].closed = now
-        shards[second].closed = now
-        return add(HashRange(start: low.start, end: high.end), parent: lower, adjacentParent: upper, created: stamp)
+        let stamp = Self.stamp(now, above: [shards[first], shards[second]])
+        for at in [first, second] { shards[at].closed = max(now, shards[at].opened) }
+        let range = HashRange(start: low.start, end: high.end)
+        return add(range, parent: lower, adjacentParent: upper, created: stamp, opened: now)
+    }
+
+    /// Moves what a reshard opened and closed to the moment at which it was carried out. `before` is the map before it.
+    public mutating func retime(from before: ShardMap, now: Int64) {
+        for at in shards.indices {
+            let known = before[shards[at].id]
+            if known == nil { shards[at].opened = now }
+            if !shards[at].isOpen, known?.isOpen ?? true { shards[at].closed = max(now, shards[at].opened) }
+        }
     }
 
     /// Forgets a closed shard whose records are all gone.
     public mutating func remove(_ id: ShardID) { shards.removeAll { $0.id == id && !$0.isOpen } }
 
     private func openIndex(_ id: ShardID) throws(ReshardError) -> Int {
-        guard let at = shards.firstIndex(where: { $0.id == id }) else { throw .unknownShard(id) }
+        guard let at = index(of: id) else { throw .unknownShard(id) }
         guard shards[at].isOpen else { throw .closedShard(id) }
         return at
     }
 
-    private mutating func add(_ range: HashRange, parent: ShardID, adjacentParent: ShardID?, created: UInt64) -> Shard {
+    /// A child's numbers sort above its parents', whatever the clock says.
+    private static func stamp(_ now: Int64, above parents: [Shard]) -> UInt64 {
+        parents.map(\.created).reduce(UInt64(max(0, now) / 1000), max) + 1
+    }
+
+    private mutating func add(
+        _ range: HashRange,
+        parent: ShardID,
+        adjacentParent: ShardID?,
+        created: UInt64,
+        opened: Int64
+    ) -> Shard {
         let shard = Shard(
             id: ShardID(nextIndex),
             range: range,
             parent: parent,
             adjacentParent: adjacentParent,
-            created: created
+            created: created,
+            opened: opened
         )
         nextIndex += 1
         shards.append(shard)

@@ -25,13 +25,24 @@ struct Options: ParsableArguments {
     @Option(help: "none: shards take and give what the machine can. AWS's limits are not there yet. [MILLRACE_LIMITS]")
     var limits: String?
 
+    @Option(
+        help: """
+            Milliseconds for which a stream stays CREATING, UPDATING or DELETING, 0 to 60000. [MILLRACE_TRANSITION_MILLIS] \
+            (default: 50)
+            """
+    )
+    var transitionMillis: String?
+
     @Option(help: "A PEM certificate chain: serves TLS. [MILLRACE_TLS_CERT]")
     var tlsCert: String?
 
     @Option(help: "The certificate's PEM key. [MILLRACE_TLS_KEY]")
     var tlsKey: String?
 
-    private static let names = ["data-dir", "listen", "account", "auth", "sink-root", "limits", "tls-cert", "tls-key"]
+    private static let names = [
+        "data-dir", "listen", "account", "auth", "sink-root", "limits", "transition-millis", "tls-cert",
+        "tls-key",
+    ]
 
     /// The options as they hold, or all that is wrong with them at once.
     func resolved() throws -> Settings {
@@ -87,6 +98,9 @@ struct Options: ParsableArguments {
         value("limits", limits, default: (), expecting: "none: AWS's limits are not there yet") {
             $0 == "none" ? () : nil
         }
+        let transition = value("transition-millis", transitionMillis, default: 50, expecting: "0 to 60000") { text in
+            Int(text).flatMap { (0...60_000).contains($0) ? $0 : nil }
+        }
         let (certificate, key) = (readable("tls-cert", tlsCert), readable("tls-key", tlsKey))
         if (certificate == nil) != (key == nil) {
             problems.append("--tls-cert and --tls-key go together: give both or neither")
@@ -99,6 +113,7 @@ struct Options: ParsableArguments {
             listen: address,
             account: account,
             verifiesSignatures: verifies,
+            transition: .milliseconds(transition),
             sinkRoot: sources.find("sink-root", sinkRoot)?.text ?? folder + "/sinks",
             tls: certificate.flatMap { certificate in key.map { (certificate, $0) } }
         )
@@ -111,6 +126,7 @@ struct Settings {
     var listen: ListenAddress
     var account: String
     var verifiesSignatures: Bool
+    var transition: Duration
     var sinkRoot: String
     var tls: (certificate: String, key: String)?
 }

@@ -51,7 +51,7 @@ struct Run: AsyncParsableCommand {
         let collector = try await Collector.open(
             log: log,
             state: state,
-            configuration: Collector.Configuration(account: settings.account),
+            configuration: Collector.Configuration(account: settings.account, transition: settings.transition),
             now: now,
             logger: logger
         )

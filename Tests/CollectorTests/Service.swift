@@ -40,7 +40,7 @@ final class Service: Sendable {
     func call(_ operation: String, _ json: String, producer: String? = nil) async throws -> JSONValue {
         let bytes = try await collector.kinesis(
             APIRequest(operation: operation, region: "eu-west-1", body: Array(json.utf8), producer: producer)
-        )
+        ).bytes
         return bytes.isEmpty ? .null : try JSONValue(parsing: bytes)
     }
 

@@ -36,7 +36,7 @@ struct ShardWriterTests {
     private let appender = ManualAppender()
     private let writer = ShardWriter(
         ref: ShardRef(stream: "s", index: 0),
-        shard: ShardMap(count: 1, created: 1).shards[0],
+        shard: ShardMap(count: 1, created: 1, now: 1000).shards[0],
         now: { 1000 }
     )
 

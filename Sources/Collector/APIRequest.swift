@@ -1,0 +1,62 @@
+import AWSProtocol
+
+/// One request behind authentication: what it asks, of which region.
+public struct APIRequest: Sendable {
+    /// Such as `PutRecords`.
+    public var operation: String
+    /// The credential scope's.
+    public var region: String
+    /// The whole body.
+    public var body: [UInt8]
+    /// How the body is written, and how the answer is to be.
+    public var format: WireFormat
+    /// The value of `x-millrace-producer`, where it was sent.
+    public var producer: String?
+
+    /// A request.
+    public init(
+        operation: String,
+        region: String,
+        body: [UInt8],
+        format: WireFormat = .json,
+        producer: String? = nil
+    ) {
+        self.operation = operation
+        self.region = region
+        self.body = body
+        self.format = format
+        self.producer = producer
+    }
+
+    /// Writes an answer in the request's format.
+    func answer(reserving capacity: Int = 256, _ body: (inout AnswerWriter) -> Void) -> [UInt8] {
+        answerBytes(format, reserving: capacity, body)
+    }
+}
+
+/// What an operation answers.
+public enum APIAnswer: Sendable {
+    /// A whole body; empty for operations without output.
+    case body([UInt8])
+    /// An event stream that goes on for a while.
+    case events(EventFeed)
+
+    /// The bytes of an answer that has a whole body; empty for a feed.
+    public var bytes: [UInt8] {
+        if case .body(let bytes) = self { bytes } else { [] }
+    }
+}
+
+/// Pieces of an answer, asked for one by one: whoever writes them asks for the next when the last one is written.
+public struct EventFeed: Sendable {
+    /// Waits for the next piece; nil at the end.
+    public var next: @Sendable () async -> [UInt8]?
+    /// Called once, when the feed was read to its end or its reader is gone.
+    public var end: @Sendable () -> Void
+
+    /// A feed.
+    public init(next: @escaping @Sendable () async -> [UInt8]?, end: @escaping @Sendable () -> Void) {
+        self.next = next
+        self.end = end
+    }
+}

@@ -31,6 +31,8 @@ extension Collector {
             }
             record.retentionHours = asked.hours
         }
+        // What is older than the new period can't be read from now on.
+        if !up { await trimNow(stream) }
         return []
     }
 

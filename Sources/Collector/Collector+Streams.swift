@@ -257,7 +257,7 @@ extension Collector {
             json.object { json in
                 describe(record, to: &json)
                 json.name("OpenShardCount")
-                json.integer(record.shards.open.count)
+                json.integer(record.listedShards.count(where: \.isOpen))
                 json.name("ConsumerCount")
                 json.integer(record.consumers.count)
                 json.name("MaxRecordSizeInKiB")

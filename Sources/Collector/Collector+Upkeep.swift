@@ -45,10 +45,23 @@ extension Collector {
             writer.forgetProducers(silentSince: min(horizon, now() - 7 * 86_400_000))
             try await storeSnapshot(of: writer, every: isHourly ? 1 : Self.snapshotInterval)
         }
-        for shard in record.shards.shards {
-            try await log.trim(stream.ref(shard.id), arrivedBefore: horizon)
-        }
+        try await trim(stream)
         try await dropExpired(stream, horizon)
+    }
+
+    private func trim(_ stream: Stream) async throws {
+        let record = stream.record
+        let horizon = now() - Int64(record.retentionHours) * 3_600_000
+        for shard in record.shards.shards { try await log.trim(stream.ref(shard.id), arrivedBefore: horizon) }
+    }
+
+    /// Trims before the next round.
+    func trimNow(_ stream: Stream) async {
+        do {
+            try await trim(stream)
+        } catch {
+            logger.error("a stream was not trimmed; it is tried again", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Closed shards go when their last record has left retention; the parents of a merge go together.

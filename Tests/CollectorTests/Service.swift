@@ -13,7 +13,11 @@ final class Service: Sendable {
     let state: any StateStore
     let collector: Collector
 
-    init(log: any ShardLog = MemoryShardLog(), state: any StateStore = MemoryStateStore()) async throws {
+    init(
+        log: any ShardLog = MemoryShardLog(),
+        state: any StateStore = MemoryStateStore(),
+        configuration: Collector.Configuration = Collector.Configuration()
+    ) async throws {
         self.log = log
         self.state = state
         let clock = Clock(milliseconds: 1_795_000_000_000)
@@ -21,6 +25,7 @@ final class Service: Sendable {
         collector = try await Collector.open(
             log: log,
             state: state,
+            configuration: configuration,
             now: { clock.now },
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )

@@ -63,6 +63,19 @@ def create_stream(kinesis, name, shards=1):
     wait_active(kinesis, name)
 
 
+def delete_stream(kinesis, name):
+    """Deletes the stream and waits until its name is free."""
+    kinesis.delete_stream(StreamName=name)
+
+    def gone():
+        try:
+            kinesis.describe_stream_summary(StreamName=name)
+        except kinesis.exceptions.ResourceNotFoundException:
+            return True
+
+    eventually(gone, 20, 0.01, f"stream {name} is gone")
+
+
 def wait_active(kinesis, name):
     def active():
         summary = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]

@@ -88,7 +88,7 @@ def test_a_stream_made_anew_at_once_shares_no_sequence_number_with_the_old_one(c
     for _ in range(5):
         aws.create_stream(kinesis, "s")
         old = kinesis.put_record(StreamName="s", Data=b"old", PartitionKey="k")["SequenceNumber"]
-        kinesis.delete_stream(StreamName="s")
+        aws.delete_stream(kinesis, "s")
         aws.create_stream(kinesis, "s")
         with pytest.raises(botocore.exceptions.ClientError) as refused:
             kinesis.get_shard_iterator(
@@ -99,7 +99,7 @@ def test_a_stream_made_anew_at_once_shares_no_sequence_number_with_the_old_one(c
             )
         assert refused.value.response["Error"]["Code"] == "InvalidArgumentException"
         assert kinesis.put_record(StreamName="s", Data=b"new", PartitionKey="k")["SequenceNumber"] > old
-        kinesis.delete_stream(StreamName="s")
+        aws.delete_stream(kinesis, "s")
 
 
 def test_a_stream_made_anew_is_not_removed_with_the_old_one(collector, kinesis):
@@ -109,7 +109,7 @@ def test_a_stream_made_anew_is_not_removed_with_the_old_one(collector, kinesis):
         aws.create_stream(kinesis, "s")
         kinesis.put_record(StreamName="s", Data=b"x", PartitionKey="k")
         kinesis.describe_stream_summary(StreamName="s")
-        kinesis.delete_stream(StreamName="s")
+        aws.delete_stream(kinesis, "s")
 
 
 def test_another_accounts_or_regions_arn_is_not_ours(collector, kinesis):

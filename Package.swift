@@ -59,6 +59,7 @@ let package = Package(
         library("DynamoDBTypes", ["AWSProtocol"]),
         library("RecordBatch", ["CChecksums"]),
         library("ConfigurationFile", ["AWSProtocol"]),
+        library("AccessPolicy", ["AWSProtocol"]),  // AWS policy documents and their judgement
         library("ShardLog"),  // with its in-memory engine
         library("StateStore"),  // with its in-memory engine
         // 2
@@ -116,6 +117,7 @@ let package = Package(
         program("millrace", ["AWSClient", "AWSProtocol"]),
         // tests
         tests("AWSProtocolTests", ["AWSProtocol"]),
+        tests("AccessPolicyTests", ["AccessPolicy", "AWSProtocol"]),
         tests("AWSClientTests", ["AWSClient", "AWSProtocol", nio, nioPosix, nioHTTP1, logging]),
         tests("StreamModelTests", ["StreamModel"]),
         tests("RecordBatchTests", ["RecordBatch", "CChecksums"]),

@@ -13,7 +13,7 @@ enum LayerTable {
         ["StreamModel", "AWSProtocol", "DiskIO", "CSystemd", "CChecksums"],
         [
             "KinesisTypes", "FirehoseTypes", "DynamoDBTypes", "RecordBatch", "ShardLog", "StateStore",
-            "ConfigurationFile",
+            "ConfigurationFile", "AccessPolicy",
         ],
         [
             "EmbeddedLog", "EmbeddedState", "LeaseTable", "AWSClient", "KPLAggregation", "FileTail", "JournalTail",

@@ -8,12 +8,15 @@ public struct SigningCredentials: Sendable, Equatable, CustomStringConvertible {
     public var secretAccessKey: String
     /// Of temporary credentials.
     public var sessionToken: String?
+    /// When temporary credentials end, in milliseconds since 1970; nil when they don't.
+    public var expires: Int64?
 
     /// A key.
-    public init(accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil) {
+    public init(accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil, expires: Int64? = nil) {
         self.accessKeyID = accessKeyID
         self.secretAccessKey = secretAccessKey
         self.sessionToken = sessionToken
+        self.expires = expires
     }
 
     /// Never shows the secret.

@@ -77,8 +77,8 @@ let package = Package(
         library(
             "Collector",
             [
-                "StreamModel", "AWSProtocol", "KinesisTypes", "RecordBatch", "ShardLog", "StateStore", "CChecksums",
-                crypto, logging,
+                "StreamModel", "AWSProtocol", "AccessPolicy", "KinesisTypes", "RecordBatch", "ShardLog", "StateStore",
+                "CChecksums", crypto, logging,
             ]
         ),
         library(
@@ -102,7 +102,10 @@ let package = Package(
         // 4
         library(
             "CollectorServer",
-            ["Collector", "Delivery", "LeaseTable", "AWSProtocol", crypto, nio, nioPosix, nioHTTP1, nioSSL, logging]
+            [
+                "Collector", "Delivery", "LeaseTable", "AWSProtocol", "AccessPolicy", "ConfigurationFile", crypto, nio,
+                nioPosix, nioHTTP1, nioSSL, logging,
+            ]
         ),
         // 5
         program(
@@ -137,6 +140,7 @@ let package = Package(
             "DeliveryTests",
             ["Delivery", "Collector", "StateStore", "ShardLog", "RecordBatch", "SinkFiles", "AWSProtocol"]
         ),
+        tests("AccessFilesTests", ["CollectorServer", "AccessPolicy", "AWSProtocol", "ConfigurationFile", logging]),
         tests("LayerTests", []),
     ],
     swiftLanguageModes: [.v6]

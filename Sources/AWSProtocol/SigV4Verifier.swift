@@ -93,7 +93,8 @@ public struct SigV4Verifier: Sendable {
         return SigV4Identity(accessKeyID: scope.accessKeyID, region: scope.region, service: service)
     }
 
-    private static let unknownToken = AWSError(
+    /// A key that is not known, or a token that is not its own.
+    public static let unknownToken = AWSError(
         "UnrecognizedClientException",
         "The security token included in the request is invalid."
     )

@@ -3,9 +3,9 @@ import AWSProtocol
 /// Dates as policies write them: ISO 8601 (`2026-11-21`, `2026-11-21T06:09:10Z`, `2026-11-21T07:09:10.5+01:00`), or seconds
 /// since 1970.
 /// Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
-enum PolicyDate {
+public enum PolicyDate {
     /// Milliseconds since 1970; nil for text of another form.
-    static func milliseconds(_ text: String) -> Int64? {
+    public static func milliseconds(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)
         if !bytes.isEmpty, bytes.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 || $0 == UInt8(ascii: ".") }) {
             return Double(text).flatMap { $0 < 9e15 ? Int64(($0 * 1000).rounded()) : nil }
@@ -34,7 +34,7 @@ enum PolicyDate {
     }
 
     /// `2026-11-21T06:09:10Z`
-    static func text(_ milliseconds: Int64) -> String {
+    public static func text(_ milliseconds: Int64) -> String {
         let basic = Array(SigV4Time.text(milliseconds).utf8)
         func part(_ range: Range<Int>) -> String { String(decoding: basic[range], as: UTF8.self) }
         return "\(part(0..<4))-\(part(4..<6))-\(part(6..<8))T\(part(9..<11)):\(part(11..<13)):\(part(13..<15))Z"

@@ -5,6 +5,10 @@ struct HTTPExchange: Sendable {
     var target: String
     var headers: [(name: String, value: String)]
     var body: [UInt8]
+    /// The client's address, as text.
+    var peer: String?
+    /// Whether it came over TLS.
+    var isSecure = false
 
     /// The first header of that name, compared without case.
     func header(_ name: String) -> String? {

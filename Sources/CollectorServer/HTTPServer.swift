@@ -67,7 +67,9 @@ public struct HTTPServer: Sendable {
                             withPipeliningAssistance: true,
                             withErrorHandling: true
                         )
-                        try pipeline.addHandler(RequestHandler(traffic: traffic) { await service.respond(to: $0) })
+                        try pipeline.addHandler(
+                            RequestHandler(traffic: traffic, isSecure: tls != nil) { await service.respond(to: $0) }
+                        )
                     }
                 }
                 .bind(host: configuration.host, port: configuration.port).get()

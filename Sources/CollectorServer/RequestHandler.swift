@@ -12,6 +12,9 @@ final class RequestHandler: ChannelInboundHandler {
 
     private let respond: @Sendable (HTTPExchange) async -> HTTPAnswer
     private let traffic: Traffic
+    private let isSecure: Bool
+    /// Of the whole connection.
+    private var peer: String?
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
     private var isTooLarge = false
@@ -23,8 +26,9 @@ final class RequestHandler: ChannelInboundHandler {
     /// How long a request may take from its head to its end.
     private static let arrivalLimit = TimeAmount.minutes(5)
 
-    init(traffic: Traffic, respond: @escaping @Sendable (HTTPExchange) async -> HTTPAnswer) {
+    init(traffic: Traffic, isSecure: Bool, respond: @escaping @Sendable (HTTPExchange) async -> HTTPAnswer) {
         self.traffic = traffic
+        self.isSecure = isSecure
         self.respond = respond
     }
 
@@ -48,6 +52,7 @@ final class RequestHandler: ChannelInboundHandler {
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         self.head = head
+        if peer == nil { peer = context.channel.remoteAddress?.ipAddress }
         body = []
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         deadline = context.eventLoop.scheduleTask(in: Self.arrivalLimit) { bound.value.close(promise: nil) }
@@ -79,7 +84,9 @@ final class RequestHandler: ChannelInboundHandler {
             method: head.method.rawValue,
             target: head.uri,
             headers: head.headers.map { ($0.name, $0.value) },
-            body: body
+            body: body,
+            peer: peer,
+            isSecure: isSecure
         )
         body = []
         isAnswering = true

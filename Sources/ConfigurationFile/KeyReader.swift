@@ -158,7 +158,7 @@ public struct KeyReader {
                 at: member.offset,
                 path(member.name),
                 nearest.map { "is no key that is known here; did you mean \($0)?" }
-                    ?? "is no key that is known here; remove it, or look for its name in agent.json.example"
+                    ?? "is no key that is known here; remove it"
             )
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CollectorServer
 import Glibc
 
 struct Check: ParsableCommand {
@@ -15,11 +16,26 @@ struct Check: ParsableCommand {
         print("account      \(settings.account)")
         print("signatures   \(settings.verifiesSignatures ? "verified" : "accepted unseen")")
         print("sink root    \(settings.sinkRoot)")
+        try explainAccess(settings.access)
         if access(settings.dataDir, F_OK) == 0, access(settings.dataDir, R_OK | W_OK | X_OK) != 0 {
             throw Problem.configuration(
                 "\(settings.dataDir): this user can't read and write it: chown it, or choose another folder"
             )
         }
         print("ok")
+    }
+
+    /// The keys, whom they speak for and their policies, without a secret.
+    private func explainAccess(_ files: AccessFiles) throws {
+        let hasCredentials = access(files.credentials, F_OK) == 0
+        print(
+            "credentials  \(files.credentials)\(hasCredentials ? "" : " (will be made, with a key that may do everything)")"
+        )
+        let reading = files.read(expectingKeys: hasCredentials)
+        for line in reading.keys?.explanation ?? [] { print("access key   \(line)") }
+        for notice in reading.notices { print("notice       \(notice)") }
+        if !reading.problems.isEmpty {
+            throw Problem.configuration(reading.problems.joined(separator: "\nmillrace-collector: "))
+        }
     }
 }

@@ -115,6 +115,12 @@ struct Options: ParsableArguments {
             verifiesSignatures: verifies,
             transition: .milliseconds(transition),
             sinkRoot: sources.find("sink-root", sinkRoot)?.text ?? folder + "/sinks",
+            access: AccessFiles(
+                configuration: sources.path,
+                credentials: folder + "/credentials",
+                account: account,
+                otherKeys: Self.names.map(SettingSources.key)
+            ),
             tls: certificate.flatMap { certificate in key.map { (certificate, $0) } }
         )
     }
@@ -128,5 +134,7 @@ struct Settings {
     var verifiesSignatures: Bool
     var transition: Duration
     var sinkRoot: String
+    /// Where keys and policies stand.
+    var access: AccessFiles
     var tls: (certificate: String, key: String)?
 }

@@ -62,8 +62,15 @@ struct Run: AsyncParsableCommand {
             account: settings.account,
             logger: logger
         )
-        let authenticator = try Authenticator(
-            credentialsFile: settings.dataDir + "/credentials",
+        let keys: AccessWatch
+        do throws(AccessWatch.Problem) {
+            keys = try AccessWatch(settings.access, logger: logger)
+        } catch {
+            throw Problem.configuration(error.lines.joined(separator: "\nmillrace-collector: "))
+        }
+        let authenticator = Authenticator(
+            keys: keys,
+            account: settings.account,
             verifies: settings.verifiesSignatures,
             now: now
         )
@@ -87,6 +94,8 @@ struct Run: AsyncParsableCommand {
                 services: [
                     Part { await collector.run() },
                     Part { try await delivery.run() },
+                    Part { try await keys.run() },
+                    Part { for await _ in await UnixSignalsSequence(trapping: .sighup) { keys.reload() } },
                     Part { try await server.run { Self.sayReady($0) } },
                 ].map { .init(service: $0) },
                 gracefulShutdownSignals: [.sigterm, .sigint],

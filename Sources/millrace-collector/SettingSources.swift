@@ -1,3 +1,4 @@
+import CollectorServer
 import ConfigurationFile
 import Glibc
 
@@ -10,12 +11,15 @@ struct SettingSources {
         var place: String
     }
 
+    /// The file that is used, if one is.
+    let path: String?
     private var file: [String: Found] = [:]
 
-    /// Reads the file that `--config` or MILLRACE_CONFIG names, if one does. Its keys are the options' names in camel case.
-    /// Throws all that is wrong with it at once.
+    /// Reads the file that `--config` or MILLRACE_CONFIG names, if one does. Its keys are the options' names in camel case,
+    /// and those of access, which `AccessFiles` reads again. Throws all that is wrong with it at once.
     init(config option: String?, keys names: [String]) throws(ConfigurationProblems) {
-        guard let path = option ?? Self.variable("config") else { return }
+        path = option ?? Self.variable("config")
+        guard let path else { return }
         let findings = ConfigurationFindings(try SourceText(file: path))
         if let members = findings.members() {
             var keys = KeyReader(members, at: "", offset: 0, findings)
@@ -23,6 +27,7 @@ struct SettingSources {
                 let key = Self.key(name)
                 if let text = keys.text(key) { file[name] = Found(text: text, place: "\(path): \(key)") }
             }
+            _ = AccessSettings(reading: &keys, folder: AccessFiles.folder(of: path))
             keys.finish()
         }
         try findings.throwProblems()
@@ -45,7 +50,7 @@ struct SettingSources {
     }
 
     /// `data-dir` is `dataDir`.
-    private static func key(_ name: String) -> String {
+    static func key(_ name: String) -> String {
         let words = name.split(separator: "-")
         return words[0] + words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }

@@ -2,16 +2,19 @@
 # Installs what Millrace needs from Debian's packages, and only what is missing. May be run any number of times.
 #
 #     packaging/install-dependencies.sh build    what `swift build` needs, and what packaging/try uses
-#     packaging/install-dependencies.sh test     and what packaging/test needs: journald, a Python environment in .build-venv
+#     packaging/install-dependencies.sh test     and what packaging/test needs: journald, a JDK, a Python environment in
+#                                                .build-venv that holds the AWS SDKs for Python and Java
 #     packaging/install-dependencies.sh bench    and what Tests/Bench/run.sh needs
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(ca-certificates curl g++ git libc6-dev libncurses6 libsqlite3-dev libsystemd-dev libxml2 pkg-config tzdata
     zlib1g-dev)
-test_packages=(bsdutils gcc procps python3 python3-venv systemd systemd-journal-remote util-linux)
+test_packages=(bsdutils gcc openjdk-17-jdk-headless openssl procps python3 python3-venv systemd systemd-journal-remote util-linux)
 bench_packages=(gcc libssl-dev)
-python_packages=(boto3==1.43.11 awscli==1.45.11 pytest==9.0.3)
+python_packages=(boto3==1.43.11 awscli==1.45.11 cbor2==6.2.1 pytest==9.0.3)
+# Only its jars are used: the AWS SDK for Java v2 and the KCL. So nothing that its Python code would need is installed.
+jar_packages=(kclpy-ext==3.1.3.post4)
 
 fail() {
     printf 'install-dependencies: %s\n' "$@" >&2
@@ -52,12 +55,13 @@ install_missing() {
 
 install_python() {
     local venv=$root/.build-venv wanted
-    wanted=$(printf '%s\n' "${python_packages[@]}")
+    wanted=$(printf '%s\n' "${python_packages[@]}" "${jar_packages[@]}")
     [ "$(cat "$venv/installed" 2>/dev/null || true)" != "$wanted" ] || return 0
-    printf 'Installing into .build-venv: %s\n' "${python_packages[*]}"
+    printf 'Installing into .build-venv: %s\n' "${python_packages[*]} ${jar_packages[*]}"
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${python_packages[@]}"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps "${jar_packages[@]}"
     printf '%s\n' "$wanted" >"$venv/installed"
 }
 
@@ -73,7 +77,7 @@ case ${1:-} in
         install_missing "${build_packages[@]}" "${bench_packages[@]}"
         ;;
     *)
-        sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 64
         ;;
 esac

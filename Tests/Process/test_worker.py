@@ -217,7 +217,7 @@ def test_a_stream_made_anew_is_read_from_its_beginning(application, kinesis):
     worker = application.worker("one").start()
     eventually(lambda: application.owners == {"one": 1}, 30, what="the worker holds the shard")
     time.sleep(1)
-    kinesis.delete_stream(StreamName="app")
+    aws.delete_stream(kinesis, "app")
     aws.create_stream(kinesis, "app", 1)
     texts = numbered("record", 20)
     put(kinesis, texts)
@@ -229,7 +229,7 @@ def test_a_stream_made_anew_is_read_from_its_beginning(application, kinesis):
     kinesis.split_shard(StreamName="app", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127))
     eventually(lambda: application.checkpoint("shardId-000000000000") == "SHARD_END", 30, what="the parent is finished")
     assert worker.stop() == 0
-    kinesis.delete_stream(StreamName="app")
+    aws.delete_stream(kinesis, "app")
     aws.create_stream(kinesis, "app", 1)
     more = numbered("anew", 20)
     put(kinesis, more)

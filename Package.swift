@@ -8,6 +8,8 @@ let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -39,6 +41,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -104,7 +107,7 @@ let package = Package(
             "CollectorServer",
             [
                 "Collector", "Delivery", "LeaseTable", "AWSProtocol", "AccessPolicy", "ConfigurationFile", crypto, nio,
-                nioPosix, nioHTTP1, nioSSL, logging,
+                nioPosix, nioTLS, nioHTTP1, nioHTTP2, nioSSL, logging,
             ]
         ),
         // 5
@@ -141,6 +144,10 @@ let package = Package(
             ["Delivery", "Collector", "StateStore", "ShardLog", "RecordBatch", "SinkFiles", "AWSProtocol"]
         ),
         tests("AccessFilesTests", ["CollectorServer", "AccessPolicy", "AWSProtocol", "ConfigurationFile", logging]),
+        tests(
+            "CollectorServerTests",
+            ["CollectorServer", "Collector", nio, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]
+        ),
         tests("LayerTests", []),
     ],
     swiftLanguageModes: [.v6]

@@ -60,6 +60,7 @@ public struct APIService: Sendable {
             }
             guard !exchange.body.isEmpty else { throw .serialization("The request has no body.") }
             let identity = try authenticator.identify(exchange, service: target.service)
+            exchange.hold?.release()
             let request = APIRequest(
                 operation: target.operation,
                 region: identity.region,
@@ -108,7 +109,7 @@ public struct APIService: Sendable {
         HTTPAnswer(
             status: status,
             contentType: type,
-            body: body,
+            body: .bytes(body),
             headers: [
                 ("x-amzn-RequestId", id.description), ("x-amz-id-2", id.extended), ("x-millrace", "1"),
                 ("x-millrace-max-records", String(collector.maxRecordsPerProducerRequest)),
@@ -162,7 +163,7 @@ public struct APIService: Sendable {
         ] {
             if let value = exchange.header(asked) { headers.append((allowed, value)) }
         }
-        return HTTPAnswer(status: 200, contentType: "text/plain", body: [], headers: headers)
+        return HTTPAnswer(status: 200, contentType: nil, body: .bytes([]), headers: headers)
     }
 
     private func xml(_ status: Int, _ text: String) -> HTTPAnswer {

@@ -1,3 +1,5 @@
+import Collector
+
 /// A request as it came in, whole.
 struct HTTPExchange: Sendable {
     var method: String
@@ -9,8 +11,10 @@ struct HTTPExchange: Sendable {
     var peer: String?
     /// Whether it came over TLS.
     var isSecure = false
+    /// What the body holds of the budget of strangers' bodies; given back as soon as the sender is known.
+    var hold: BodyHold?
 
-    /// The first header of that name, compared without case.
+    /// The first header of that name, which is given in lower case; compared without case.
     func header(_ name: String) -> String? {
         headers.first { $0.name.utf8.count == name.utf8.count && $0.name.lowercased() == name }?.value
     }
@@ -21,13 +25,20 @@ struct HTTPExchange: Sendable {
 
 /// What goes back.
 struct HTTPAnswer: Sendable {
+    /// A body that is there, or one that is still to come.
+    enum Body: Sendable {
+        case bytes([UInt8])
+        case feed(EventFeed)
+    }
+
     var status: Int
-    var contentType: String
-    var body: [UInt8]
+    /// Nil sends no `Content-Type`: some of AWS's refusals have none.
+    var contentType: String?
+    var body: Body
     var headers: [(name: String, value: String)] = []
 
     /// Plain text for people and probes.
     static func text(_ status: Int, _ text: String, contentType: String = "text/plain; charset=utf-8") -> HTTPAnswer {
-        HTTPAnswer(status: status, contentType: contentType, body: Array(text.utf8))
+        HTTPAnswer(status: status, contentType: contentType, body: .bytes(Array(text.utf8)))
     }
 }

@@ -76,6 +76,7 @@ let package = Package(
         library("FileTail"),
         library("JournalTail", ["CSystemd"]),
         library("SinkFiles", ["DiskIO"]),
+        library("AuditTrail", ["AWSProtocol", "DiskIO", logging]),
         // 3
         library(
             "Collector",
@@ -133,6 +134,7 @@ let package = Package(
         tests("FileTailTests", ["FileTail"]),
         tests("JournalTailTests", ["JournalTail"], besides: ["journald-in-namespace.sh"]),
         tests("SinkFilesTests", ["SinkFiles"]),
+        tests("AuditTrailTests", ["AuditTrail", "AWSProtocol", logging]),
         tests("AgentTests", ["Agent", "ConfigurationFile"]),
         tests("ConsumerTests", ["Consumer"]),
         tests(

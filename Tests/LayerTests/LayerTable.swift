@@ -17,7 +17,7 @@ enum LayerTable {
         ],
         [
             "EmbeddedLog", "EmbeddedState", "LeaseTable", "AWSClient", "KPLAggregation", "FileTail", "JournalTail",
-            "SinkFiles",
+            "SinkFiles", "AuditTrail",
         ],
         ["Collector", "Delivery", "Agent", "Consumer"],
         ["CollectorServer", "Console"],

@@ -68,7 +68,7 @@ let package = Package(
         // 2
         library("EmbeddedLog", ["ShardLog", "RecordBatch", "CChecksums", "DiskIO", logging]),
         library("EmbeddedState", ["StateStore", grdb]),
-        library("LeaseTable", ["DynamoDBTypes", "StateStore", "AWSProtocol"]),
+        library("LeaseTable", ["DynamoDBTypes", "StateStore", "AWSProtocol", "AccessPolicy"]),
         library(
             "AWSClient",
             ["AWSProtocol", "DynamoDBTypes", "CChecksums", httpClient, nio, nioHTTP1, nioSSL, logging]
@@ -89,7 +89,7 @@ let package = Package(
             "Delivery",
             [
                 "Collector", "SinkFiles", "FirehoseTypes", "StateStore", "ShardLog", "StreamModel", "AWSProtocol",
-                "RecordBatch", logging,
+                "AccessPolicy", "RecordBatch", logging,
             ]
         ),
         library(
@@ -130,7 +130,7 @@ let package = Package(
         tests("RecordBatchTests", ["RecordBatch", "CChecksums"]),
         tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch"]),
         tests("StateStoreTests", ["StateStore", "EmbeddedState"]),
-        tests("LeaseTableTests", ["LeaseTable", "StateStore", "DynamoDBTypes", "AWSProtocol"]),
+        tests("LeaseTableTests", ["LeaseTable", "AccessPolicy", "StateStore", "DynamoDBTypes", "AWSProtocol"]),
         tests("FileTailTests", ["FileTail"]),
         tests("JournalTailTests", ["JournalTail"], besides: ["journald-in-namespace.sh"]),
         tests("SinkFilesTests", ["SinkFiles"]),
@@ -139,11 +139,17 @@ let package = Package(
         tests("ConsumerTests", ["Consumer"]),
         tests(
             "CollectorTests",
-            ["Collector", "AWSProtocol", "StreamModel", "StateStore", "ShardLog", "KinesisTypes", "RecordBatch"]
+            [
+                "Collector", "AccessPolicy", "AWSProtocol", "StreamModel", "StateStore", "ShardLog", "KinesisTypes",
+                "RecordBatch",
+            ]
         ),
         tests(
             "DeliveryTests",
-            ["Delivery", "Collector", "StateStore", "ShardLog", "RecordBatch", "SinkFiles", "AWSProtocol"]
+            [
+                "Delivery", "AccessPolicy", "Collector", "StateStore", "ShardLog", "RecordBatch", "SinkFiles",
+                "AWSProtocol",
+            ]
         ),
         tests("AccessFilesTests", ["CollectorServer", "AccessPolicy", "AWSProtocol", "ConfigurationFile", logging]),
         tests(

@@ -27,6 +27,11 @@ struct ARNPattern: Sendable, Equatable {
     /// None for `*`, which matches requests that name no resource too.
     private let segments: [Wildcards]?
 
+    /// `*`
+    static let anything = ARNPattern(segments: nil)
+
+    private init(segments: [Wildcards]?) { self.segments = segments }
+
     /// Why a text is no pattern for ARNs.
     enum Problem: Error, Equatable {
         case noARN

@@ -22,11 +22,11 @@ public struct CallContext: Sendable, Equatable {
 public struct TagPair: Sendable, Equatable {
     /// 1 to 128 characters.
     public var key: String
-    /// Up to 256 characters; empty where a request names keys alone.
-    public var value: String
+    /// Up to 256 characters; nil where a request names the key alone.
+    public var value: String?
 
     /// A tag.
-    public init(_ key: String, _ value: String) {
+    public init(_ key: String, _ value: String? = nil) {
         self.key = key
         self.value = value
     }

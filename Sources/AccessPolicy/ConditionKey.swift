@@ -54,9 +54,9 @@ enum ConditionKey: Sendable, Equatable {
 
     /// The tag's value; of names that differ in case alone the exact one counts.
     private static func value(_ tag: String, in tags: [TagPair]) -> String? {
-        if let exact = tags.first(where: { $0.key == tag }) { return exact.value }
+        if let exact = tags.first(where: { $0.key == tag && $0.value != nil }) { return exact.value }
         let lower = tag.lowercased()
-        return tags.first { $0.key.lowercased() == lower }?.value
+        return tags.first { $0.key.lowercased() == lower && $0.value != nil }?.value
     }
 
     private static let plain: [String: ConditionKey] = [

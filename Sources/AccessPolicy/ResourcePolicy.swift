@@ -1,6 +1,32 @@
 import AWSProtocol
 
 extension PolicyDocument {
+    /// Reads the policy that a resource has. One that can't be read lets nobody in; its account may still replace it.
+    public init(stored text: String) {
+        var reader = PolicyReader(.resource)
+        if let json = try? JSONValue(parsing: text.utf8), let document = reader.read(json) {
+            self = document
+        } else {
+            self = .closed
+        }
+    }
+
+    /// Denies everybody everything.
+    static let closed = PolicyDocument(
+        version: "2012-10-17",
+        id: nil,
+        statements: [
+            PolicyStatement(
+                sid: nil,
+                effect: .deny,
+                principals: PolicyStatement.Choice(elements: [.everyone], isInverted: false),
+                actions: PolicyStatement.Choice(elements: [.anything], isInverted: false),
+                resources: PolicyStatement.Choice(elements: [.anything], isInverted: false),
+                conditions: []
+            )
+        ]
+    )
+
     /// Bytes a resource's policy may have: 20 KiB.
     public static let resourcePolicyLimit = 20 * 1024
 

@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 
 /// One request behind authentication: what it asks, of which region.
 public struct APIRequest: Sendable {
@@ -12,6 +13,8 @@ public struct APIRequest: Sendable {
     public var format: WireFormat
     /// The value of `x-millrace-producer`, where it was sent.
     public var producer: String?
+    /// Who asks; nil for the service's own requests, which nothing is forbidden.
+    public var caller: Caller?
 
     /// A request.
     public init(
@@ -19,13 +22,15 @@ public struct APIRequest: Sendable {
         region: String,
         body: [UInt8],
         format: WireFormat = .json,
-        producer: String? = nil
+        producer: String? = nil,
+        caller: Caller? = nil
     ) {
         self.operation = operation
         self.region = region
         self.body = body
         self.format = format
         self.producer = producer
+        self.caller = caller
     }
 
     /// Writes an answer in the request's format.

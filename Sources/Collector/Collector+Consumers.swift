@@ -12,7 +12,8 @@ extension Collector {
     func registerConsumer(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try RegisterStreamConsumerRequest(body: request.body, format: request.format)
         let tags = try checkedTags(asked.tags, for: "consumer \(asked.name)")
-        let stream = try stream(asked.stream, request)
+        let stream = try stream(asked.stream, request, tags: Self.pairs(tags))
+        if !tags.isEmpty { try authorizeTagging(ofNewConsumer: asked.name, tags, stream, request) }
         let limit = configuration.limits == .aws ? try await consumerLimit() : .max
         var made: ConsumerRecord?
         try await change(of: stream) { record throws(AWSError) in
@@ -86,8 +87,8 @@ extension Collector {
 
     func describeConsumer(_ request: APIRequest) throws(AWSError) -> [UInt8] {
         let asked = try StreamConsumerRequest(body: request.body, format: request.format).consumer
-        let record = try stream(asked.stream, request).record
-        let consumer = try consumer(asked.name, created: asked.created, of: record)
+        let (stream, consumer) = try consumer(asked, request)
+        let record = stream.record
         let arn = record.arn(account: configuration.account)
         return request.answer { json in
             json.name("ConsumerDescription")
@@ -101,7 +102,7 @@ extension Collector {
 
     func deregisterConsumer(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try StreamConsumerRequest(body: request.body, format: request.format).consumer
-        let stream = try stream(asked.stream, request)
+        let (stream, _) = try consumer(asked, request)
         try await change(of: stream) { record throws(AWSError) in
             let consumer = try consumer(asked.name, created: asked.created, of: record)
             let at = try index(of: consumer, in: record)

@@ -11,7 +11,7 @@ extension Collector {
         let record: StreamRecord
         if let token = asked.nextToken {
             let parts = try PageToken(token, .shards, parts: 4, secret: iteratorSecret, now: now()).parts
-            record = try stream(StreamReference(name: parts[0]), request).record
+            record = try stream(ownReference(parts[0], request), request).record
             guard record.uid == parts[1] else { throw notFound(parts[0]) }
             after = UInt32(parts[2]).map { ShardID($0) }
             filter = Self.filter(parts[3])

@@ -127,6 +127,7 @@ extension Collector {
         guard token.key.region == request.region, let stream = streams.withLock({ $0[token.key] }),
             stream.uid == token.uid, let shard = stream.record.shards[id]
         else { throw missingShard(id.description, token.key.name) }
+        try authorize(request, on: ownReference(token.key.name, request), stream)
         if let arn = asked.streamARN, arn != stream.record.arn(account: configuration.account) {
             throw .invalidArgument("StreamARN \(arn) is not the stream of the shard iterator.")
         }

@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import KinesisTypes
 
 /// Resource policies of streams and consumers. Their text is kept as it was given.
@@ -12,10 +13,10 @@ extension Collector {
     }
 
     private func checkPolicy(_ text: String, for arn: String) throws(AWSError) {
-        guard let document = try? JSONValue(parsing: Array(text.utf8)), document.members != nil,
-            document["Statement"] != nil
-        else {
-            throw .invalidArgument("The resource policy is not a valid policy document.")
+        do throws(PolicyProblems) {
+            _ = try PolicyDocument(resourcePolicy: text, on: arn)
+        } catch {
+            throw .invalidArgument("The resource policy is not a valid policy document: \(error)")
         }
     }
 

@@ -38,6 +38,7 @@ extension Collector {
 
     func createStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try CreateStreamRequest(body: request.body, format: request.format)
+        try authorizeCreating(asked, request)
         let count = asked.mode == .onDemand ? 4 : asked.shardCount
         guard let count else {
             throw .validation("ShardCount must be provided for a stream in PROVISIONED mode.")

@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import KinesisTypes
 
 /// Both families of tag operations: on streams by name, and on streams and consumers by ARN.
@@ -7,7 +8,8 @@ extension Collector {
         let asked = try AddTagsToStreamRequest(body: request.body, format: request.format)
         try checkCharacters(asked.tags.keys)
         try checkCharacters(asked.tags.values)
-        try await changeTags(try stream(asked.stream, request), nil) { tags throws(AWSError) in
+        try await changeTags(try stream(asked.stream, request, tags: Self.pairs(asked.tags)), nil) {
+            tags throws(AWSError) in
             tags = try merged(tags, asked.tags, "stream \(asked.stream.name)")
         }
         return []
@@ -16,7 +18,8 @@ extension Collector {
     func removeTagsFromStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try RemoveTagsFromStreamRequest(body: request.body, format: request.format)
         try checkCharacters(asked.keys)
-        try await changeTags(try stream(asked.stream, request), nil) { tags throws(AWSError) in
+        try await changeTags(try stream(asked.stream, request, tags: asked.keys.map { TagPair($0) }), nil) {
+            tags throws(AWSError) in
             for key in asked.keys { tags[key] = nil }
         }
         return []
@@ -26,7 +29,7 @@ extension Collector {
         let asked = try TagResourceRequest(body: request.body, format: request.format)
         try checkCharacters(asked.tags.keys)
         try checkCharacters(asked.tags.values)
-        let (stream, consumer) = try resource(asked.resource, request)
+        let (stream, consumer) = try resource(asked.resource, request, tags: Self.pairs(asked.tags))
         let name = asked.resource.consumer.map { "consumer \($0.name)" } ?? "stream \(stream.key.name)"
         try await changeTags(stream, consumer) { tags throws(AWSError) in
             tags = try merged(tags, asked.tags, name)
@@ -37,21 +40,23 @@ extension Collector {
     func untagResource(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try UntagResourceRequest(body: request.body, format: request.format)
         try checkCharacters(asked.keys)
-        let (stream, consumer) = try resource(asked.resource, request)
+        let (stream, consumer) = try resource(asked.resource, request, tags: asked.keys.map { TagPair($0) })
         try await changeTags(stream, consumer) { tags throws(AWSError) in
             for key in asked.keys { tags[key] = nil }
         }
         return []
     }
 
-    /// A stream, or a registered consumer of one, named by its ARN.
+    /// A stream, or a registered consumer of one, named by its ARN. The caller must be allowed to do this with it.
     func resource(
         _ reference: ResourceReference,
-        _ request: APIRequest
+        _ request: APIRequest,
+        tags: @autoclosure () -> [TagPair] = []
     ) throws(AWSError) -> (stream: Stream, consumer: ConsumerRecord?) {
-        let stream = try stream(StreamReference(name: reference.stream, arn: reference.streamARN), request)
-        guard let arn = reference.consumer else { return (stream, nil) }
-        return (stream, try consumer(arn.name, created: arn.created, of: stream.record))
+        let named = StreamReference(name: reference.stream, arn: reference.streamARN)
+        guard let arn = reference.consumer else { return (try stream(named, request, tags: tags()), nil) }
+        let consumer = ConsumerReference(stream: named, name: arn.name, created: arn.created)
+        return try self.consumer(consumer, request, tags: tags())
     }
 
     /// Tags stay as they are until the stream is there.

@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import Crypto
 import KinesisTypes
 import Logging
@@ -132,8 +133,8 @@ public final class Collector: Sendable {
         case "ListShards": try await listShards(request)
         case "DescribeStreamSummary": try describeStreamSummary(request)
         case "DescribeStream": try describeStream(request)
-        case "DescribeLimits": try describeLimits(request)
-        case "ListStreams": try listStreams(request)
+        case "DescribeLimits": try describeLimits(forAccount(request))
+        case "ListStreams": try listStreams(forAccount(request))
         case "CreateStream": try await createStream(request)
         case "DeleteStream": try await deleteStream(request)
         case "SplitShard": try await splitShard(request)
@@ -164,8 +165,8 @@ public final class Collector: Sendable {
         case "DisableEnhancedMonitoring": try await changeMonitoring(request, enables: false)
         case "StartStreamEncryption": try await startEncryption(request)
         case "StopStreamEncryption": try await stopEncryption(request)
-        case "DescribeAccountSettings": try await describeAccountSettings(request)
-        case "UpdateAccountSettings": try await updateAccountSettings(request)
+        case "DescribeAccountSettings": try await describeAccountSettings(forAccount(request))
+        case "UpdateAccountSettings": try await updateAccountSettings(forAccount(request))
         default: nil
         }
     }
@@ -177,21 +178,22 @@ public final class Collector: Sendable {
         case "DescribeStreamConsumer": try describeConsumer(request)
         case "ListStreamConsumers": try listConsumers(request)
         case "CreateChannel", "DescribeChannel", "UpdateChannel", "DeleteChannel", "ListChannels":
-            try channelOperation(request)
+            try channelOperation(forAccount(request))
         default: nil
         }
     }
 
-    /// The stream's state in memory, or AWS's words for a missing one.
-    func stream(_ reference: StreamReference, _ request: APIRequest) throws(AWSError) -> Stream {
-        let key = StreamKey(region: request.region, name: reference.name)
-        guard let stream = streams.withLock({ $0[key] }), !stream.record.isHidden else {
-            throw notFound(key.name)
-        }
-        // An ARN names an account and a region too.
-        if let arn = reference.arn, arn != stream.record.arn(account: configuration.account) {
-            throw notFound(key.name)
-        }
+    /// The stream's state in memory, or AWS's words for a missing one. The caller must be allowed to do this with it.
+    ///
+    /// - Parameter tags: those of the request.
+    func stream(
+        _ reference: StreamReference,
+        _ request: APIRequest,
+        tags: @autoclosure () -> [TagPair] = []
+    ) throws(AWSError) -> Stream {
+        let stream = find(reference, request)
+        try authorize(request, on: reference, stream, tags: tags())
+        guard let stream else { throw missing(reference, request) }
         return stream
     }
 

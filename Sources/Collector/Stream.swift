@@ -1,3 +1,4 @@
+import AccessPolicy
 import ShardLog
 import StateStore
 import StreamModel
@@ -30,6 +31,8 @@ final class Stream: Sendable {
         var record: StreamRecord
         var revision: Revision
         var routes: Routes
+        /// The row's resource policies, ready to be judged by.
+        var policies: ResourcePolicies
     }
 
     let key: StreamKey
@@ -43,12 +46,18 @@ final class Stream: Sendable {
     init(_ record: StreamRecord, revision: Revision, routes: Routes) {
         key = record.key
         uid = record.uid
-        state = Mutex(State(record: record, revision: revision, routes: routes))
+        let policies = ResourcePolicies(record)
+        state = Mutex(State(record: record, revision: revision, routes: routes, policies: policies))
     }
 
     var current: State { state.withLock { $0 } }
     var record: StreamRecord { state.withLock { $0.record } }
     var routes: Routes { state.withLock { $0.routes } }
+    /// On the stream itself.
+    var policy: PolicyDocument? { state.withLock { $0.policies.stream } }
+
+    /// On a consumer, named as its ARN ends: `NAME:SECONDS`.
+    func policy(ofConsumer name: String) -> PolicyDocument? { state.withLock { $0.policies.consumers[name] } }
 
     /// True once an hour: the producers of quiet shards are snapshotted too, long before their records are trimmed.
     func isSnapshotDue(now: Int64) -> Bool {
@@ -73,6 +82,7 @@ final class Stream: Sendable {
 
     func update(_ record: StreamRecord, revision: Revision, routes: Routes? = nil) {
         state.withLock { state in
+            if !state.policies.are(of: record) { state.policies = ResourcePolicies(record) }
             state.record = record
             state.revision = revision
             if let routes { state.routes = routes }

@@ -59,14 +59,15 @@ public struct APIService: Sendable {
                 throw AWSError("UnknownOperationException", "")
             }
             guard !exchange.body.isEmpty else { throw .serialization("The request has no body.") }
-            let identity = try authenticator.identify(exchange, service: target.service)
+            let caller = try authenticator.identify(exchange, service: target.service)
             exchange.hold?.release()
             let request = APIRequest(
                 operation: target.operation,
-                region: identity.region,
+                region: caller.region,
                 body: exchange.body,
                 format: format,
-                producer: exchange.header("x-millrace-producer")
+                producer: exchange.header("x-millrace-producer"),
+                caller: caller
             )
             let body = try await dispatch(target.service, request)
             return answer(200, type, body, id)
@@ -90,17 +91,28 @@ public struct APIService: Sendable {
         switch service {
         case .kinesis: return try await collector.kinesis(request).bytes
         case .dynamoDB:
-            return try await leases.handle(operation: request.operation, region: request.region, body: request.body)
+            return try await leases.handle(
+                operation: request.operation,
+                region: request.region,
+                body: request.body,
+                caller: request.caller
+            )
         case .firehose:
             guard request.operation == "PutRecord" || request.operation == "PutRecordBatch" else {
                 return try await delivery.handle(
                     operation: request.operation,
                     region: request.region,
-                    body: request.body
+                    body: request.body,
+                    caller: request.caller
                 )
             }
             let name = try Collector.deliveryStreamName(request)
-            let hidden = try await delivery.hiddenStream(deliveryStream: name, region: request.region)
+            let hidden = try await delivery.hiddenStream(
+                deliveryStream: name,
+                region: request.region,
+                for: request.operation,
+                caller: request.caller
+            )
             return try await collector.firehosePut(request, into: hidden.name)
         }
     }

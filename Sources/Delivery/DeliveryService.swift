@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import FirehoseTypes
 import Logging
 import ShardLog
@@ -47,21 +48,50 @@ public final class DeliveryService: Sendable {
     }
 
     /// Carries out a control operation and returns the answer's JSON. Throws AWS's errors; `UnknownOperationException` for
-    /// operations that are not here, `PutRecord` and `PutRecordBatch` among them.
-    public func handle(operation: String, region: String, body: [UInt8]) async throws(AWSError) -> [UInt8] {
+    /// operations that are not here, `PutRecord` and `PutRecordBatch` among them; `AccessDeniedException` where the caller's
+    /// policies don't allow it. Without a caller everything is allowed.
+    public func handle(
+        operation: String,
+        region: String,
+        body: [UInt8],
+        caller: Caller? = nil
+    ) async throws(AWSError) -> [UInt8] {
+        let gate = DeliveryGate(service: self, operation: operation, region: region, caller: caller)
         switch operation {
-        case "CreateDeliveryStream": try await create(CreateDeliveryStreamRequest(body: body), region: region)
-        case "DeleteDeliveryStream": try await delete(DeleteDeliveryStreamRequest(body: body), region: region)
-        case "DescribeDeliveryStream": try await describe(DescribeDeliveryStreamRequest(body: body), region: region)
-        case "ListDeliveryStreams": try await list(ListDeliveryStreamsRequest(body: body), region: region)
-        case "UpdateDestination": try await update(UpdateDestinationRequest(body: body), region: region)
+        case "CreateDeliveryStream":
+            let request = try CreateDeliveryStreamRequest(body: body)
+            try await gate.check(creating: request)
+            return try await create(request, region: region)
+        case "DeleteDeliveryStream":
+            let request = try DeleteDeliveryStreamRequest(body: body)
+            try await gate.check(request.name)
+            return try await delete(request, region: region)
+        case "DescribeDeliveryStream":
+            let request = try DescribeDeliveryStreamRequest(body: body)
+            try await gate.check(request.name)
+            return try await describe(request, region: region)
+        case "ListDeliveryStreams":
+            let request = try ListDeliveryStreamsRequest(body: body)
+            try gate.checkAccount()
+            return try await list(request, region: region)
+        case "UpdateDestination":
+            let request = try UpdateDestinationRequest(body: body)
+            try await gate.check(request.name)
+            return try await update(request, region: region)
         default: throw AWSError("UnknownOperationException", "")
         }
     }
 
     /// The hidden stream that takes a delivery stream's direct puts. Throws `ResourceNotFoundException` when there is no
-    /// such delivery stream or it is not active, `InvalidArgumentException` when it reads a data stream.
-    public func hiddenStream(deliveryStream name: String, region: String) async throws(AWSError) -> StreamHandle {
+    /// such delivery stream or it is not active, `InvalidArgumentException` when it reads a data stream,
+    /// `AccessDeniedException` where the caller's policies don't allow `operation`.
+    public func hiddenStream(
+        deliveryStream name: String,
+        region: String,
+        for operation: String = "PutRecord",
+        caller: Caller? = nil
+    ) async throws(AWSError) -> StreamHandle {
+        try await DeliveryGate(service: self, operation: operation, region: region, caller: caller).check(name)
         let key = DeliveryConfig.key(name, region)
         var config = cache.withLock { $0[key]?.config }
         if config == nil { config = try await row(name, region)?.config }

@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import ShardLog
 
 /// One incarnation of a data stream.
@@ -41,6 +42,8 @@ public protocol StreamAccess: Sendable {
     var log: any ShardLog { get }
     /// A stream that users see. Throws AWS's `ResourceNotFoundException` when there is none.
     func stream(named name: String, region: String) async throws(AWSError) -> StreamHandle
+    /// Throws `AccessDeniedException` where the caller may not read a stream, which may not be there. Without a caller it is allowed.
+    func authorizeReading(_ name: String, region: String, caller: Caller?) throws(AWSError)
     /// Every listed shard, parents before children. Throws `ResourceNotFoundException` when this incarnation is gone.
     func shards(of stream: StreamHandle) async throws(AWSError) -> [SourceShard]
     /// A data stream that users don't see; its name has a `$`. Returns the one there is when the name is taken, as a retry

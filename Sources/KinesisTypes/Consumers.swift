@@ -27,6 +27,13 @@ public struct ConsumerReference: Sendable, Equatable {
     public var name: String
     /// When it was registered, in seconds since 1970; nil when no consumer ARN was given.
     public var created: Int64?
+
+    /// Names a consumer.
+    public init(stream: StreamReference, name: String, created: Int64?) {
+        self.stream = stream
+        self.name = name
+        self.created = created
+    }
 }
 
 /// `DescribeStreamConsumer` and `DeregisterStreamConsumer`:

@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import DynamoDBTypes
 import Glibc
 import StateStore
@@ -33,25 +34,40 @@ public final class LeaseTables: Sendable {
     }
 
     /// Carries out one operation of `DynamoDB_20120810` on a request's JSON and returns the answer's. Throws DynamoDB's
-    /// errors, `UnknownOperationException` for operations outside the subset.
-    public func handle(operation: String, region: String, body: [UInt8]) async throws(AWSError) -> [UInt8] {
-        switch operation {
-        case "GetItem": try await getItem(GetItemRequest(body: body), region)
-        case "PutItem": try await putItem(PutItemRequest(body: body), region)
-        case "UpdateItem": try await updateItem(UpdateItemRequest(body: body), region)
-        case "DeleteItem": try await deleteItem(DeleteItemRequest(body: body), region)
-        case "Query": try await query(QueryRequest(body: body), region)
-        case "Scan": try await scan(ScanRequest(body: body), region)
-        case "CreateTable": try await createTable(CreateTableRequest(body: body), region)
-        case "DescribeTable": try await describeTable(TableNameRequest(body: body), region)
-        case "UpdateTable": try await updateTable(UpdateTableRequest(body: body), region)
-        case "DeleteTable": try await deleteTable(TableNameRequest(body: body), region)
-        case "ListTables": try await listTables(ListTablesRequest(body: body), region)
-        case "UpdateTimeToLive": try await updateTimeToLive(UpdateTimeToLiveRequest(body: body), region)
+    /// errors, `UnknownOperationException` for operations outside the subset, `AccessDeniedException` where the caller's
+    /// policies don't allow it; without a caller everything is allowed.
+    public func handle(
+        operation: String,
+        region: String,
+        body: [UInt8],
+        caller: Caller? = nil
+    ) async throws(AWSError) -> [UInt8] {
+        let gate = TableGate(tables: self, operation: operation, region: region, caller: caller)
+        return switch operation {
+        case "GetItem": try await getItem(gate.pass(GetItemRequest(body: body)), region)
+        case "PutItem": try await putItem(gate.pass(PutItemRequest(body: body)), region)
+        case "UpdateItem": try await updateItem(gate.pass(UpdateItemRequest(body: body)), region)
+        case "DeleteItem": try await deleteItem(gate.pass(DeleteItemRequest(body: body)), region)
+        case "Query": try await query(gate.pass(QueryRequest(body: body)), region)
+        case "Scan": try await scan(gate.pass(ScanRequest(body: body)), region)
+        case "CreateTable": try await createTable(gate.pass(CreateTableRequest(body: body)), region)
+        case "DescribeTable": try await describeTable(gate.pass(TableNameRequest(body: body)), region)
+        case "UpdateTable": try await updateTable(gate.pass(UpdateTableRequest(body: body)), region)
+        case "DeleteTable": try await deleteTable(gate.pass(TableNameRequest(body: body)), region)
+        case "ListTables": try await listTables(gate.pass(ListTablesRequest(body: body)), region)
+        case "UpdateTimeToLive": try await updateTimeToLive(gate.pass(UpdateTimeToLiveRequest(body: body)), region)
         case "DescribeTimeToLive":
-            try await answer(DescribeTimeToLiveResponse.json(), ifThere: TableNameRequest(body: body), region)
+            try await answer(
+                DescribeTimeToLiveResponse.json(),
+                ifThere: gate.pass(TableNameRequest(body: body)),
+                region
+            )
         case "UpdateContinuousBackups", "DescribeContinuousBackups":
-            try await answer(ContinuousBackupsResponse.json(), ifThere: TableNameRequest(body: body), region)
+            try await answer(
+                ContinuousBackupsResponse.json(),
+                ifThere: gate.pass(TableNameRequest(body: body)),
+                region
+            )
         default: throw AWSError("UnknownOperationException", "The operation \(operation) is not supported.")
         }
     }

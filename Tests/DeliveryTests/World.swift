@@ -1,4 +1,5 @@
 import AWSProtocol
+import AccessPolicy
 import Foundation
 import Glibc
 import Logging
@@ -15,6 +16,15 @@ final class TestAccess: StreamAccess {
     let testLog = TestLog()
     let streams = Mutex<[String: (handle: StreamHandle, shards: [SourceShard])]>([:])
     var log: any ShardLog { testLog }
+
+    /// Nobody but the account may read here.
+    func authorizeReading(_ name: String, region: String, caller: Caller?) throws(AWSError) {
+        try caller?.require(
+            "kinesis:GetRecords",
+            on: "arn:aws:kinesis:\(region):000000000000:stream/\(name)",
+            account: "000000000000"
+        )
+    }
 
     func add(_ name: String, region: String = "us-east-1", shards: Int) async throws -> StreamHandle {
         let handle = StreamHandle(region: region, name: name, uid: "uid-\(name.hash.magnitude)")

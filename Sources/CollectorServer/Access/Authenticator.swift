@@ -1,14 +1,6 @@
 import AWSProtocol
 import AccessPolicy
 
-/// Who sent a request, from where, and for which region.
-struct Caller {
-    /// The credential scope's.
-    var region: String
-    var principal: Principal
-    var context: CallContext
-}
-
 /// Decides who a request is from.
 public struct Authenticator: Sendable {
     private let verifier: SigV4Verifier?
@@ -45,11 +37,11 @@ public struct Authenticator: Sendable {
         guard let verifier else {
             // Nobody asked for a signature, so none is missing.
             let claimed = try? SigV4Verifier.claimedIdentity(request, service: service.signingName)
-            return Caller(region: claimed?.region ?? "us-east-1", principal: root, context: context)
+            return Caller(principal: root, context: context, region: claimed?.region ?? "us-east-1")
         }
         let identity = try verifier.verify(request, body: exchange.body, service: service.signingName, now: time)
         // Taken away between the two looks.
         guard let entry = keys.entry(identity.accessKeyID) else { throw SigV4Verifier.unknownToken }
-        return Caller(region: identity.region, principal: entry.principal, context: context)
+        return Caller(principal: entry.principal, context: context, region: identity.region)
     }
 }

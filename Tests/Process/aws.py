@@ -16,14 +16,15 @@ from programs import ACCOUNT, REGION, eventually
 
 
 def client(service, collector, attempts=1, credentials=None, validate=True, region=REGION, read_timeout=20):
-    """A boto3 client with exactly `attempts` attempts a call."""
-    key, secret = credentials or collector.credentials
+    """A boto3 client with exactly `attempts` attempts a call. Credentials are (key id, secret) and perhaps a session token."""
+    key, secret, *token = credentials or collector.credentials
     return boto3.client(
         service,
         endpoint_url=collector.url,
         region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
+        aws_session_token=token[0] if token else None,
         config=botocore.config.Config(
             retries={"total_max_attempts": attempts, "mode": "standard"},
             connect_timeout=3,

@@ -271,6 +271,7 @@ final class ShardWriter: Sendable {
             let count = groupRecords
             let bytes = FrameEncoder.seal(
                 group,
+                shard: ref.index,
                 baseOffset: state.nextOffset,
                 arrivalMilliseconds: arrival,
                 epoch: 0,

@@ -5,65 +5,68 @@ public enum FrameEncoder {
     /// Bytes a frame may have.
     public static let byteLimit = 64 * 1024 * 1024
 
-    /// Puts runs into one frame, in order. Several runs are copied together; a single one is finished in place.
+    /// Puts runs into one frame, in order. Several runs are copied together; a single plain one is finished in place. The
+    /// records are encrypted when the runs have a key.
     ///
     /// - Parameters:
-    ///   - runs: at least one record, at most `RecordRun.countLimit` in all.
+    ///   - runs: at least one record, at most `RecordRun.countLimit` in all, all with the same key or all without.
+    ///   - shard: the index of the shard that the frame is for; an encrypted frame can be read as another shard's by nobody.
     ///   - baseOffset: the first record's offset in the shard.
     ///   - arrivalMilliseconds: since 1970.
     ///   - epoch: of the shard's owner.
     public static func seal(
         _ runs: consuming [RecordRun],
+        shard: UInt32,
         baseOffset: Int64,
         arrivalMilliseconds: Int64,
         epoch: UInt32,
         source: FrameSource
     ) -> [UInt8] {
+        let key = runs.first?.key
+        precondition(runs.allSatisfy { $0.key === key }, "runs of different keys can't share a frame")
         var run: RecordRun
         if runs.count == 1 {
             run = runs.removeLast()
         } else {
             run = RecordRun(
                 producerCapacity: runs.reduce(0) { $0 + $1.producers.count },
+                key: key,
                 reserving: runs.reduce(0) { $0 + $1.byteCount + 2 * $1.count }
             )
             for other in runs { run.append(contentsOf: other) }
         }
         precondition(run.count > 0)
-        let (count, userBytes, producers) = (run.count, run.userBytes, run.producers)
-        let sidecar = FrameLayout.sidecar(producers: run.producerCapacity)
-        var bytes: [UInt8] = []
-        swap(&bytes, &run.storage)
-        bytes.withUnsafeMutableBytes { bytes in
-            let batch = FrameLayout.envelope + sidecar
-            write(producers, capacity: run.producerCapacity, to: bytes)
-            writeBatchHeader(
-                bytes,
-                at: batch,
-                count: count,
-                baseOffset: baseOffset,
-                arrival: arrivalMilliseconds,
-                epoch: epoch
-            )
-            bytes.store(FrameLayout.magic, at: 0)
-            bytes.store(UInt16(FrameLayout.envelope), at: 4)
-            bytes.store(FrameLayout.version, at: 6)
-            bytes.store(source.rawValue, at: 7)
-            bytes.store(UInt32(bytes.count), at: 8)
-            bytes.store(baseOffset, at: 16)
-            bytes.store(UInt32(count - 1), at: 24)
-            bytes.store(UInt32(count), at: 28)
-            bytes.store(arrivalMilliseconds, at: 32)
-            bytes.store(epoch, at: 40)
-            bytes.store(sidecar > 0 ? FrameLayout.sidecarFlag : 0, at: 44)
-            bytes.store(UInt16(0), at: 46)
-            bytes.store(UInt32(sidecar), at: 48)
-            bytes.store(UInt32(bytes.count - batch), at: 52)
-            bytes.store(UInt32(userBytes), at: 56)
-            bytes.store(UInt32(0), at: 60)
-            bytes.store(headerCRC(UnsafeRawBufferPointer(bytes), batch: batch), at: FrameLayout.headerCRC)
+        let head = Head(
+            count: run.count,
+            userBytes: run.userBytes,
+            producers: run.producers,
+            producerCapacity: run.producerCapacity,
+            key: key,
+            baseOffset: baseOffset,
+            arrival: arrivalMilliseconds,
+            epoch: epoch,
+            source: source
+        )
+        guard let key else {
+            var bytes: [UInt8] = []
+            swap(&bytes, &run.storage)
+            bytes.withUnsafeMutableBytes { bytes in
+                head.write(to: bytes)
+                writeChecksums(bytes, batch: head.batch)
+            }
+            return bytes
         }
-        return bytes
+        let records = run.headroom..<run.storage.count
+        return run.storage.withUnsafeBytes { plain in
+            [UInt8](unsafeUninitializedCapacity: head.size + records.count) { buffer, filled in
+                filled = head.size + records.count
+                let bytes = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<filled])
+                head.write(to: bytes)
+                let records = UnsafeRawBufferPointer(rebasing: plain[records])
+                FrameCipher.seal(records, into: bytes, batch: head.batch, key: key, shard: shard)
+                writeChecksums(bytes, batch: head.batch)
+            }
+        }
     }
 
     /// Over the envelope but the field itself, the sidecar, and the batch's bytes outside its own CRC.
@@ -73,46 +76,86 @@ public enum FrameEncoder {
         return millrace_crc32c(first, bytes.baseAddress! + rest, batch + BatchLayout.uncovered - rest)
     }
 
-    private static func write(_ producers: [ProducerRange], capacity: Int, to bytes: UnsafeMutableRawBufferPointer) {
-        if capacity == 0 { return }
-        var at = FrameLayout.envelope
-        bytes.store(FrameLayout.producersTag, at: at)
-        bytes.store(UInt8(1), at: at + 1)
-        bytes.store(UInt16(0), at: at + 2)
-        bytes.store(UInt32(capacity * FrameLayout.producer), at: at + 4)
-        at += FrameLayout.sectionHeader
-        for index in 0..<capacity {
-            let range = index < producers.count ? producers[index] : ProducerRange(producer: 0, first: 1, last: 0)
-            bytes.store(range.producer, at: at)
-            bytes.store(range.first, at: at + 8)
-            bytes.store(range.last, at: at + 16)
-            at += FrameLayout.producer
-        }
+    private static func writeChecksums(_ bytes: UnsafeMutableRawBufferPointer, batch: Int) {
+        let start = batch + BatchLayout.uncovered
+        let crc = millrace_crc32c(0, bytes.baseAddress! + start, bytes.count - start)
+        bytes.store(crc.bigEndian, at: batch + BatchLayout.crc)
+        bytes.store(headerCRC(UnsafeRawBufferPointer(bytes), batch: batch), at: FrameLayout.headerCRC)
     }
 
-    private static func writeBatchHeader(
-        _ bytes: UnsafeMutableRawBufferPointer,
-        at batch: Int,
-        count: Int,
-        baseOffset: Int64,
-        arrival: Int64,
-        epoch: UInt32
-    ) {
-        let size = bytes.count - batch
-        bytes.store(baseOffset.bigEndian, at: batch)
-        bytes.store(UInt32(size - 12).bigEndian, at: batch + 8)
-        bytes.store(epoch.bigEndian, at: batch + 12)
-        bytes.store(UInt8(2), at: batch + 16)
-        bytes.store(BatchLayout.logAppendTime.bigEndian, at: batch + 21)
-        bytes.store(UInt32(count - 1).bigEndian, at: batch + 23)
-        bytes.store(arrival.bigEndian, at: batch + 27)
-        bytes.store(arrival.bigEndian, at: batch + 35)
-        bytes.store(Int64(-1), at: batch + 43)
-        bytes.store(Int16(-1), at: batch + 51)
-        bytes.store(Int32(-1), at: batch + 53)
-        bytes.store(UInt32(count).bigEndian, at: batch + 57)
-        let crc = millrace_crc32c(0, bytes.baseAddress! + batch + BatchLayout.uncovered, size - BatchLayout.uncovered)
-        bytes.store(crc.bigEndian, at: batch + 17)
+    /// Everything that stands in front of a frame's records, but for the checksums and what encrypting writes.
+    private struct Head {
+        let count: Int
+        let userBytes: Int
+        let producers: [ProducerRange]
+        let producerCapacity: Int
+        let key: FrameKey?
+        let baseOffset: Int64
+        let arrival: Int64
+        let epoch: UInt32
+        let source: FrameSource
+
+        var sidecar: Int { FrameLayout.sidecar(producers: producerCapacity, key: key) }
+        /// Where the batch starts.
+        var batch: Int { FrameLayout.envelope + sidecar }
+        /// Where the records start.
+        var size: Int { batch + BatchLayout.header }
+
+        /// `bytes` is the whole frame.
+        func write(to bytes: UnsafeMutableRawBufferPointer) {
+            let isEncrypted = key != nil
+            bytes.store(FrameLayout.magic, at: 0)
+            bytes.store(UInt16(FrameLayout.envelope), at: 4)
+            bytes.store(isEncrypted ? FrameLayout.encryptedVersion : FrameLayout.version, at: 6)
+            bytes.store(source.rawValue, at: 7)
+            bytes.store(UInt32(bytes.count), at: 8)
+            bytes.store(baseOffset, at: 16)
+            bytes.store(UInt32(count - 1), at: 24)
+            bytes.store(UInt32(count), at: 28)
+            bytes.store(arrival, at: 32)
+            bytes.store(epoch, at: 40)
+            let flags = (sidecar > 0 ? FrameLayout.sidecarFlag : 0) | (isEncrypted ? FrameLayout.encryptedFlag : 0)
+            bytes.store(flags, at: 44)
+            bytes.store(isEncrypted ? FrameCipher.kind : 0, at: 46)
+            bytes.store(UInt32(sidecar), at: 48)
+            bytes.store(UInt32(bytes.count - batch), at: 52)
+            bytes.store(UInt32(userBytes), at: 56)
+            bytes.store(UInt32(0), at: 60)
+            writeProducers(to: bytes)
+            writeBatchHeader(to: UnsafeMutableRawBufferPointer(rebasing: bytes[batch...]))
+        }
+
+        private func writeProducers(to bytes: UnsafeMutableRawBufferPointer) {
+            if producerCapacity == 0 { return }
+            var at = FrameLayout.envelope
+            bytes.store(FrameLayout.producersTag, at: at)
+            bytes.store(UInt8(1), at: at + 1)
+            bytes.store(UInt16(0), at: at + 2)
+            bytes.store(UInt32(producerCapacity * FrameLayout.producer), at: at + 4)
+            at += FrameLayout.sectionHeader
+            for index in 0..<producerCapacity {
+                let range = index < producers.count ? producers[index] : ProducerRange(producer: 0, first: 1, last: 0)
+                bytes.store(range.producer, at: at)
+                bytes.store(range.first, at: at + 8)
+                bytes.store(range.last, at: at + 16)
+                at += FrameLayout.producer
+            }
+        }
+
+        private func writeBatchHeader(to batch: UnsafeMutableRawBufferPointer) {
+            batch.store(baseOffset.bigEndian, at: 0)
+            batch.store(UInt32(batch.count - 12).bigEndian, at: 8)
+            batch.store(epoch.bigEndian, at: 12)
+            batch.store(UInt8(2), at: 16)
+            batch.store(BatchLayout.logAppendTime.bigEndian, at: 21)
+            batch.store(UInt32(count - 1).bigEndian, at: 23)
+            batch.store(arrival.bigEndian, at: 27)
+            batch.store(arrival.bigEndian, at: 35)
+            batch.store(Int64(-1), at: 43)
+            batch.store(Int16(-1), at: 51)
+            batch.store(Int32(-1), at: 53)
+            batch.store(UInt32(count).bigEndian, at: 57)
+        }
     }
 }
 

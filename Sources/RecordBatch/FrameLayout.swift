@@ -2,8 +2,8 @@
 // Kafka v2 record batch (big-endian) byte for byte.
 //
 //      0 u32 'KSF1'          16 i64 base offset          40 u32 epoch
-//      4 u16 header length   24 u32 last offset delta    44 u16 flags: 1 sidecar
-//      6 u8  version = 1     28 u32 record count         46 u16 encryption kind = 0
+//      4 u16 header length   24 u32 last offset delta    44 u16 flags: 1 sidecar, 2 encrypted
+//      6 u8  version         28 u32 record count         46 u16 encryption kind
 //      7 u8  source          32 i64 arrival, ms          48 u32 sidecar length
 //      8 u32 frame length                                52 u32 batch length
 //     12 u32 header CRC-32C                              56 u32 bytes of keys and values
@@ -17,26 +17,39 @@
 // sets. The batch's own CRC-32C covers the rest of it, and is the producer's work.
 //
 // Sidecar: sections of u8 tag | u8 version = 1 | u16 0 | u32 length | bytes. Tag 1 lists producers, n times
-// u64 producer | i64 first sequence | i64 last sequence; an entry whose first is above its last says nothing.
+// u64 producer | i64 first sequence | i64 last sequence; an entry whose first is above its last says nothing. Tag 2 says how
+// the records were encrypted.
+//
+// A plain frame has version 1 and kind 0. An encrypted one has version 2, so that a program that knows nothing of it refuses
+// it, flag 2, kind 1, and a section of tag 2 behind the others; see `FrameCipher` for that and for what is encrypted. Both
+// checksums are of the stored bytes: they are verified without a key.
 
 /// Offsets and sizes in a frame.
 enum FrameLayout {
     static let magic: UInt32 = 0x3146_534B
     static let envelope = 64
     static let version: UInt8 = 1
+    static let encryptedVersion: UInt8 = 2
     static let headerCRC = 12
     static let unsyncedBytes = 60
     static let sectionHeader = 8
     static let producer = 24
     static let producersTag: UInt8 = 1
+    static let encryptionTag: UInt8 = 2
     static let sidecarFlag: UInt16 = 1
+    static let encryptedFlag: UInt16 = 2
 
-    static func sidecar(producers: Int) -> Int { producers == 0 ? 0 : sectionHeader + producers * producer }
+    /// Bytes of a sidecar with room for so many producers and, where there is a key, for what it needs.
+    static func sidecar(producers: Int, key: FrameKey?) -> Int {
+        (producers == 0 ? 0 : sectionHeader + producers * producer)
+            + (key.map { sectionHeader + $0.sectionLength } ?? 0)
+    }
 }
 
 /// Offsets and sizes in a Kafka record batch, magic 2.
 enum BatchLayout {
     static let header = 61
+    static let crc = 17
     /// Bytes outside the batch's CRC, its own field included.
     static let uncovered = 21
     /// `timestampType` is LogAppendTime: every record's time is the batch's `maxTimestamp`.

@@ -16,6 +16,14 @@ public enum FrameError: Error, Sendable, Equatable {
     case batchChecksum
     /// The checksums hold, but the records can't be read.
     case records
+    /// The version and the flags contradict each other.
+    case flags
+    /// The records are encrypted: they must be opened first.
+    case encrypted
+    /// They are encrypted in a way that this program does not know.
+    case encryption(kind: UInt16)
+    /// The records are not what was encrypted for this place with this key.
+    case authentication
 }
 
 /// What an envelope says, its checksum not looked at.
@@ -38,6 +46,8 @@ public struct FrameHeader: Sendable, Equatable {
     public var userBytes: Int
     /// Bytes before the frame in its file that were not synced when it was written.
     public var unsyncedBytes: Int
+    /// Whether the records are encrypted.
+    public var isEncrypted: Bool
 
     /// Bytes that hold an envelope.
     public static let size = FrameLayout.envelope
@@ -47,7 +57,9 @@ public struct FrameHeader: Sendable, Equatable {
         guard bytes.count >= Self.size else { throw .short }
         guard bytes.load(UInt32.self, at: 0) == FrameLayout.magic else { throw .magic }
         let version = bytes[6]
-        guard version == FrameLayout.version else { throw .version(version) }
+        isEncrypted = version == FrameLayout.encryptedVersion
+        guard version == FrameLayout.version || isEncrypted else { throw .version(version) }
+        guard isEncrypted == (bytes.load(UInt16.self, at: 44) & FrameLayout.encryptedFlag != 0) else { throw .flags }
         guard bytes.load(UInt16.self, at: 4) == FrameLayout.envelope else { throw .lengths }
         frameLength = Int(bytes.load(UInt32.self, at: 8))
         baseOffset = bytes.load(Int64.self, at: 16)
@@ -82,7 +94,9 @@ public struct FrameView {
         }
         let covered = header.batchLength - BatchLayout.uncovered
         let crc = millrace_crc32c(0, self.bytes.baseAddress! + batch + BatchLayout.uncovered, covered)
-        guard crc == UInt32(bigEndian: self.bytes.load(UInt32.self, at: batch + 17)) else { throw .batchChecksum }
+        guard crc == UInt32(bigEndian: self.bytes.load(UInt32.self, at: batch + BatchLayout.crc)) else {
+            throw .batchChecksum
+        }
     }
 
     /// The length of the frame at the start of `bytes`, which may be cut short or damaged behind its head; nil when its
@@ -111,63 +125,102 @@ public struct FrameView {
 
     /// What producers numbered of the frame.
     public var producers: [ProducerRange] {
-        var ranges: [ProducerRange] = []
+        guard let section = section(FrameLayout.producersTag) else { return [] }
+        return (0..<section.count / FrameLayout.producer).compactMap { index in
+            let at = section.lowerBound + index * FrameLayout.producer
+            let range = ProducerRange(
+                producer: bytes.load(UInt64.self, at: at),
+                first: bytes.load(Int64.self, at: at + 8),
+                last: bytes.load(Int64.self, at: at + 16)
+            )
+            return range.first <= range.last ? range : nil
+        }
+    }
+
+    /// The bytes of the first section of a kind in the sidecar.
+    private func section(_ tag: UInt8) -> Range<Int>? {
         var at = FrameLayout.envelope
         let end = at + header.sidecarLength
         while at + FrameLayout.sectionHeader <= end {
-            let (tag, length) = (bytes[at], Int(bytes.load(UInt32.self, at: at + 4)))
+            let (found, length) = (bytes[at], Int(bytes.load(UInt32.self, at: at + 4)))
             at += FrameLayout.sectionHeader
-            guard at + length <= end else { break }
-            if tag == FrameLayout.producersTag {
-                for entry in stride(
-                    from: at,
-                    to: at + length / FrameLayout.producer * FrameLayout.producer,
-                    by: FrameLayout.producer
-                ) {
-                    let range = ProducerRange(
-                        producer: bytes.load(UInt64.self, at: entry),
-                        first: bytes.load(Int64.self, at: entry + 8),
-                        last: bytes.load(Int64.self, at: entry + 16)
-                    )
-                    if range.first <= range.last { ranges.append(range) }
-                }
-            }
+            guard length <= end - at else { return nil }
+            if found == tag { return at..<at + length }
             at += length
         }
-        return ranges
+        return nil
     }
 
-    /// Hands out records in order from `index` until `body` returns false. Skipping a record costs a few nanoseconds.
-    /// Throws `FrameError.records` on bytes that no encoder made, and whatever `body` throws.
+    // MARK: - Records
+
+    /// How the records are encrypted; nil for a plain frame. Throws `FrameError.encryption` when that is not understood.
+    public func encryption() throws(FrameError) -> FrameEncryption? {
+        guard header.isEncrypted else { return nil }
+        let kind = bytes.load(UInt16.self, at: 46)
+        guard kind == FrameCipher.kind, let section = section(FrameLayout.encryptionTag),
+            section.count >= FrameCipher.section, bytes[section.lowerBound - FrameLayout.sectionHeader + 1] == 1
+        else { throw .encryption(kind: kind) }
+        return FrameEncryption(bytes, section)
+    }
+
+    /// The records of a plain frame. Throws `FrameError.encrypted` for one that must be opened first.
+    public func records() throws(FrameError) -> FrameRecords {
+        if header.isEncrypted { throw .encrypted }
+        return FrameRecords(recordBytes, count: header.recordCount, isEncrypted: false)
+    }
+
+    /// Opens an encrypted frame and hands its records to `body`; they are gone when it returns.
+    ///
+    /// - Parameters:
+    ///   - key: of the frame's root key, its salt and its stream.
+    ///   - shard: the index of the shard that the frame was read from.
+    ///
+    /// Throws `FrameError.authentication` when it is another shard's or stream's frame, was changed since it was written, or
+    /// the key is a wrong one, and whatever `body` throws.
+    public func withRecords<Result>(
+        openedWith key: DataKey,
+        shard: UInt32,
+        _ body: (FrameRecords) throws -> Result
+    ) throws -> Result {
+        guard let encryption = try encryption() else { return try body(try records()) }
+        return try FrameCipher.withOpened(
+            bytes,
+            batch: FrameLayout.envelope + header.sidecarLength,
+            section: encryption.section,
+            key: key,
+            shard: shard
+        ) { records in
+            try body(FrameRecords(records, count: header.recordCount, isEncrypted: true))
+        }
+    }
+
+    private var recordBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: batch[BatchLayout.header...]) }
+
+    /// Hands out a plain frame's records; see `FrameRecords.forEach`. Throws `FrameError.encrypted` for another one.
     public func forEachRecord(
         from index: Int,
         _ body: (_ index: Int, _ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Bool
     ) throws {
-        let batch = batch
-        var at = BatchLayout.header
-        for record in 0..<header.recordCount {
-            guard let length = Varint.read(batch, &at), length >= 0, length <= batch.count - at else {
-                throw FrameError.records
-            }
-            let end = at + length
-            if record >= index {
-                at += 1
-                guard Varint.read(batch, &at) != nil, Varint.read(batch, &at) != nil,
-                    let key = Self.field(batch, &at, end), let value = Self.field(batch, &at, end)
-                else { throw FrameError.records }
-                if try !body(record, key, value) { return }
-            }
-            at = end
-        }
+        try records().forEach(from: index, body)
     }
+}
 
-    /// A length and that many bytes; a null field is empty.
-    @inline(__always)
-    private static func field(_ batch: UnsafeRawBufferPointer, _ at: inout Int, _ end: Int) -> UnsafeRawBufferPointer? {
-        guard let length = Varint.read(batch, &at), at <= end, length >= -1, length <= end - at else { return nil }
-        let field = UnsafeRawBufferPointer(rebasing: batch[at..<at + max(0, length)])
-        at += max(0, length)
-        return field
+/// What an encrypted frame says of its key, without one.
+public struct FrameEncryption: Sendable, Equatable {
+    /// Of the root key: what finds it.
+    public var fingerprint: UInt128
+    /// Of the data key.
+    public var salt: UInt128
+    /// The root key's name when the frame was written, for messages.
+    public var name: String
+    /// Where the section stands in the frame.
+    let section: Int
+
+    init(_ frame: UnsafeRawBufferPointer, _ section: Range<Int>) {
+        fingerprint = frame.load(UInt128.self, at: section.lowerBound)
+        salt = frame.load(UInt128.self, at: section.lowerBound + 16)
+        name = String(decoding: frame[section.lowerBound + FrameCipher.section..<section.upperBound], as: UTF8.self)
+        self.section = section.lowerBound
     }
 }
 

@@ -1,5 +1,5 @@
 /// Records for one shard under construction: Kafka records whose offset deltas count from 0, in one piece of memory with
-/// room in front for everything a frame puts there. Sealing a single run copies nothing.
+/// room in front for everything a plain frame puts there. Sealing a single plain run copies nothing.
 public struct RecordRun: Sendable {
     /// Records a run, and a frame, may hold: an index fits 16 bits.
     public static let countLimit = 65_535
@@ -13,6 +13,8 @@ public struct RecordRun: Sendable {
         didSet { precondition(producers.count <= producerCapacity, "more producers than the run was made for") }
     }
 
+    /// What the records are encrypted with when they are sealed; nil for a plain frame.
+    public let key: FrameKey?
     let producerCapacity: Int
     let headroom: Int
     var storage: [UInt8]
@@ -21,10 +23,13 @@ public struct RecordRun: Sendable {
     ///
     /// - Parameters:
     ///   - producerCapacity: entries `producers` may have.
+    ///   - key: encrypts the records when they are sealed.
     ///   - reserving: bytes of records to expect.
-    public init(producerCapacity: Int = 0, reserving: Int) {
+    public init(producerCapacity: Int = 0, key: FrameKey? = nil, reserving: Int) {
         self.producerCapacity = producerCapacity
-        headroom = FrameLayout.envelope + FrameLayout.sidecar(producers: producerCapacity) + BatchLayout.header
+        self.key = key
+        headroom =
+            FrameLayout.envelope + FrameLayout.sidecar(producers: producerCapacity, key: nil) + BatchLayout.header
         storage = []
         storage.reserveCapacity(headroom + reserving)
         storage.append(contentsOf: repeatElement(0, count: headroom))

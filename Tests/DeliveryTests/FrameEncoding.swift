@@ -6,5 +6,5 @@ func encodeFrame(_ records: [[UInt8]], arrival: Int64) -> [UInt8] {
     for record in records {
         Array("key".utf8).withUnsafeBytes { key in record.withUnsafeBytes { run.append(key: key, value: $0) } }
     }
-    return FrameEncoder.seal([run], baseOffset: 0, arrivalMilliseconds: arrival, epoch: 1, source: .kinesis)
+    return FrameEncoder.seal([run], shard: 0, baseOffset: 0, arrivalMilliseconds: arrival, epoch: 1, source: .kinesis)
 }

@@ -19,7 +19,14 @@ struct FrameTests {
     }
 
     private func seal(_ runs: [RecordRun]) -> [UInt8] {
-        FrameEncoder.seal(runs, baseOffset: 1000, arrivalMilliseconds: 1_795_000_000_123, epoch: 7, source: .kinesis)
+        FrameEncoder.seal(
+            runs,
+            shard: 0,
+            baseOffset: 1000,
+            arrivalMilliseconds: 1_795_000_000_123,
+            epoch: 7,
+            source: .kinesis
+        )
     }
 
     private func read(_ frame: [UInt8], from index: Int = 0) throws -> [Record] {

@@ -107,7 +107,14 @@ struct RecoveryTests {
         var run = RecordRun(reserving: 20_000)
         let value = [UInt8](repeating: 0x2E, count: 6000) + whole + [UInt8](repeating: 0x2E, count: 6000)
         value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
-        let outer = FrameEncoder.seal([run], baseOffset: 3, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
+        let outer = FrameEncoder.seal(
+            [run],
+            shard: 0,
+            baseOffset: 3,
+            arrivalMilliseconds: 0,
+            epoch: 0,
+            source: .kinesis
+        )
         var log = try folder.open()
         let appender = try log.openAppender(shard, expecting: nil)
         let position = try await appender.append([AppendFrame(bytes: outer, arrivalMilliseconds: 0)])[0]

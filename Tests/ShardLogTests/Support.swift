@@ -12,6 +12,7 @@ func frame(_ number: Int, bytes: Int = 16, arrival: Int64 = 0) -> AppendFrame {
     return AppendFrame(
         bytes: FrameEncoder.seal(
             [run],
+            shard: 0,
             baseOffset: Int64(number),
             arrivalMilliseconds: arrival,
             epoch: 0,

@@ -1,0 +1,11 @@
+/// An encrypted frame as version 2 was first written: key bytes 0 to 31, stream `s-1`, shard 3, one record. Not made by this
+/// program, but with Python's `cryptography` from the description in `FrameCipher` and `RootKey`.
+enum GoldenFrame {
+    static let hex = [
+        "4b53463140000201e7000000a94a8bfbe80300000000000000000000010000007b5e56eea10100000700000003000100",
+        "5000000057000000130000000000000002010000480000001dbec721ad2a8a8930b224e44da2310f0700000000000000",
+        "000000000000000005000000887766554433221134b1db7937add57f13bc0626844329c0616c6961732f6f7264657273",
+        "00000000000003e80000004b0000000702d3880e84000800000000000001a1ee565e7b000001a1ee565e7bffffffffff",
+        "ffffffffffffffffff0000000112e4ed9ebc686cd1b4bec2f148bc44977a9ec8864d720be573d8",
+    ].joined()
+}

@@ -68,6 +68,10 @@ let package = Package(
         // 2
         library("EmbeddedLog", ["ShardLog", "RecordBatch", "CChecksums", "DiskIO", logging]),
         library("EmbeddedState", ["StateStore", grdb]),
+        library(
+            "StreamKeys",
+            ["RecordBatch", "AWSProtocol", "ConfigurationFile", "DiskIO", "CChecksums", logging]
+        ),
         library("LeaseTable", ["DynamoDBTypes", "StateStore", "AWSProtocol", "AccessPolicy"]),
         library(
             "AWSClient",
@@ -82,14 +86,14 @@ let package = Package(
             "Collector",
             [
                 "StreamModel", "AWSProtocol", "AccessPolicy", "KinesisTypes", "RecordBatch", "ShardLog", "StateStore",
-                "CChecksums", crypto, logging,
+                "StreamKeys", "CChecksums", crypto, logging,
             ]
         ),
         library(
             "Delivery",
             [
                 "Collector", "SinkFiles", "FirehoseTypes", "StateStore", "ShardLog", "StreamModel", "AWSProtocol",
-                "AccessPolicy", "RecordBatch", logging,
+                "AccessPolicy", "RecordBatch", "StreamKeys", logging,
             ]
         ),
         library(
@@ -115,8 +119,8 @@ let package = Package(
         program(
             "millrace-collector",
             [
-                "CollectorServer", "Collector", "Delivery", "LeaseTable", "EmbeddedLog", "EmbeddedState", "AWSProtocol",
-                "ConfigurationFile", "CSystemd", lifecycle, unixSignals,
+                "CollectorServer", "Collector", "Delivery", "LeaseTable", "EmbeddedLog", "EmbeddedState", "StreamKeys",
+                "AWSProtocol", "ConfigurationFile", "CSystemd", lifecycle, unixSignals,
             ]
         ),
         program("millrace-agent", ["Agent", "AWSClient", "ConfigurationFile", "CSystemd", lifecycle, unixSignals]),
@@ -128,6 +132,7 @@ let package = Package(
         tests("AWSClientTests", ["AWSClient", "AWSProtocol", nio, nioPosix, nioHTTP1, logging]),
         tests("StreamModelTests", ["StreamModel"]),
         tests("RecordBatchTests", ["RecordBatch", "CChecksums"]),
+        tests("StreamKeysTests", ["StreamKeys", "RecordBatch", "AWSProtocol", logging]),
         tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch"]),
         tests("StateStoreTests", ["StateStore", "EmbeddedState"]),
         tests("LeaseTableTests", ["LeaseTable", "AccessPolicy", "StateStore", "DynamoDBTypes", "AWSProtocol"]),
@@ -141,14 +146,14 @@ let package = Package(
             "CollectorTests",
             [
                 "Collector", "AccessPolicy", "AWSProtocol", "StreamModel", "StateStore", "ShardLog", "KinesisTypes",
-                "RecordBatch",
+                "RecordBatch", "StreamKeys",
             ]
         ),
         tests(
             "DeliveryTests",
             [
                 "Delivery", "AccessPolicy", "Collector", "StateStore", "ShardLog", "RecordBatch", "SinkFiles",
-                "AWSProtocol",
+                "AWSProtocol", "StreamKeys",
             ]
         ),
         tests("AccessFilesTests", ["CollectorServer", "AccessPolicy", "AWSProtocol", "ConfigurationFile", logging]),

@@ -61,7 +61,7 @@ extension Collector {
                 json.name("RecordId")
                 json.string(number(shard, counter, arrival).description)
                 json.name("Encrypted")
-                json.bool(false)
+                json.bool(job.isEncrypted)
             }
         case .failed(_, let reason): throw .unavailable("The record could not be stored: \(reason)")
         case .waiting: throw .internalFailure
@@ -99,7 +99,7 @@ extension Collector {
             json.name("FailedPutCount")
             json.integer(failed)
             json.name("Encrypted")
-            json.bool(false)
+            json.bool(job.isEncrypted)
         }
     }
 }

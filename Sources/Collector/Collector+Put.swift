@@ -23,6 +23,10 @@ extension Collector {
             }
             json.name("FailedRecordCount")
             json.integer(failed)
+            if job.isEncrypted {
+                json.name("EncryptionType")
+                json.string("KMS")
+            }
         }
         return answer
     }
@@ -39,6 +43,10 @@ extension Collector {
                 json.string(shard.id.description)
                 json.name("SequenceNumber")
                 json.string(Self.number(shard, counter, arrival).description)
+                if job.isEncrypted {
+                    json.name("EncryptionType")
+                    json.string("KMS")
+                }
             }
         case .failed(_, let reason): throw .unavailable("The record could not be stored: \(reason)")
         case .waiting: throw .internalFailure
@@ -102,7 +110,10 @@ extension Collector {
         try PutConstraints(limit: limit, requestLimit: requestLimit, needsKeys: needsKeys)
             .check(put.entries, request.body, isBatch: request.operation != "PutRecord")
         var job = PutJob(stream: stream, body: request.body, entries: put.entries, producers: producers)
-        try await job.run { writer throws(AWSError) in try await open(writer, of: stream) }
+        try await job.run(
+            key: { () throws(AWSError) in try frameKey(of: stream) },
+            open: { writer throws(AWSError) in try await open(writer, of: stream) }
+        )
         count(job, stream.key)
         return job
     }

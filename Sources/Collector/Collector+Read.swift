@@ -218,47 +218,28 @@ extension Collector {
         page.json.append(UInt8(ascii: "["))
         do {
             try slab.bytes.withUnsafeBytes { bytes in
+                var end = Int64.min
                 for frame in slab.frames {
-                    let view: FrameView
+                    let before = (page.json.count, page.count, page.userBytes)
                     do {
-                        view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                        let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
+                        // What was encrypted says where it belongs: it must not be shown in another order.
+                        if view.header.isEncrypted, view.baseOffset < end { throw FrameError.authentication }
+                        end = view.baseOffset + Int64(view.lastOffsetDelta) + 1
+                        try write(view, at: frame.position, token, shard, limit, to: &page)
                     } catch {
-                        // The good frames before a bad one are answered; the next call begins at it, and is refused.
-                        if page.count == 0 { throw error }
-                        page.next = frame.position
-                        page.isComplete = false
-                        return
+                        // The good frames before a bad one, or one without its key, are answered; the next call begins at
+                        // it, and is refused.
+                        if before.1 == 0 { throw error }
+                        page.json.removeSubrange(before.0...)
+                        (page.count, page.userBytes) = (before.1, before.2)
+                        (page.next, page.nextIndex, page.isComplete) = (frame.position, 0, false)
                     }
-                    let first = frame.position == token.position ? token.index : 0
-                    let arrival = view.arrivalMilliseconds
-                    page.lastArrival = arrival
-                    var stopped: Int?
-                    try view.forEachRecord(from: first) { index, key, value in
-                        let size = key.count + value.count
-                        if page.count == limit || (page.userBytes + size > Self.pageLimit && page.count > 0) {
-                            stopped = index
-                            return false
-                        }
-                        let number = SequenceNumber(
-                            created: shard.created,
-                            position: frame.position.rawValue,
-                            index: index,
-                            time: UInt64(arrival / 1000),
-                            shard: shard.id.index
-                        )
-                        Self.append(number, arrival, key, value, isFirst: page.count == 0, to: &page.json)
-                        page.count += 1
-                        page.userBytes += size
-                        return true
-                    }
-                    if let stopped {
-                        page.next = frame.position
-                        page.nextIndex = stopped
-                        page.isComplete = false
-                        return
-                    }
+                    if !page.isComplete { return }
                 }
             }
+        } catch let error as AWSError {
+            throw error
         } catch {
             logger.error(
                 "a stored frame can't be read",
@@ -270,12 +251,55 @@ extension Collector {
         return page
     }
 
+    /// Writes a frame's records until the page is full.
+    private func write(
+        _ view: FrameView,
+        at position: Position,
+        _ token: ShardIteratorToken,
+        _ shard: Shard,
+        _ limit: Int,
+        to page: inout Page
+    ) throws {
+        let first = position == token.position ? token.index : 0
+        let arrival = view.arrivalMilliseconds
+        try keys.withRecords(of: view, stream: token.uid, shard: token.shard, region: token.key.region) { records in
+            page.lastArrival = arrival
+            try records.forEach(from: first) { index, key, value in
+                let size = key.count + value.count
+                if page.count == limit || (page.userBytes + size > Self.pageLimit && page.count > 0) {
+                    (page.next, page.nextIndex, page.isComplete) = (position, index, false)
+                    return false
+                }
+                let number = SequenceNumber(
+                    created: shard.created,
+                    position: position.rawValue,
+                    index: index,
+                    time: UInt64(arrival / 1000),
+                    shard: shard.id.index
+                )
+                Self.append(
+                    number,
+                    arrival,
+                    key,
+                    value,
+                    isFirst: page.count == 0,
+                    isEncrypted: records.isEncrypted,
+                    to: &page.json
+                )
+                page.count += 1
+                page.userBytes += size
+                return true
+            }
+        }
+    }
+
     private static func append(
         _ number: SequenceNumber,
         _ arrival: Int64,
         _ key: UnsafeRawBufferPointer,
         _ value: UnsafeRawBufferPointer,
         isFirst: Bool,
+        isEncrypted: Bool,
         to json: inout [UInt8]
     ) {
         json.append(contentsOf: (isFirst ? "{\"SequenceNumber\":\"" : ",{\"SequenceNumber\":\"").utf8)
@@ -291,7 +315,7 @@ extension Collector {
         JSONWriter.appendQuoted(key.assumingMemoryBound(to: UInt8.self), to: &json)
         json.append(contentsOf: ",\"Data\":\"".utf8)
         Base64.append(value.assumingMemoryBound(to: UInt8.self), to: &json)
-        json.append(contentsOf: "\"}".utf8)
+        json.append(contentsOf: (isEncrypted ? "\",\"EncryptionType\":\"KMS\"}" : "\"}").utf8)
     }
 }
 

@@ -6,6 +6,7 @@ import Logging
 import RecordBatch
 import ShardLog
 import StateStore
+import StreamKeys
 import StreamModel
 import Synchronization
 
@@ -49,6 +50,8 @@ public final class Collector: Sendable {
     public let log: any ShardLog
     /// The catalog and what is kept beside it.
     public let state: any StateStore
+    /// What frames are encrypted with and opened with.
+    public let keys: KeyRing
     let configuration: Configuration
     let now: @Sendable () -> Int64
     let logger: Logger
@@ -60,11 +63,14 @@ public final class Collector: Sendable {
 
     /// Reads the catalog and finishes whatever was under way when the last collector stopped.
     ///
-    /// - Parameter now: milliseconds since 1970.
+    /// - Parameters:
+    ///   - keys: of encrypted streams; without, no stream can be encrypted.
+    ///   - now: milliseconds since 1970.
     public static func open(
         log: any ShardLog,
         state: any StateStore,
         configuration: Configuration = Configuration(),
+        keys: KeyRing? = nil,
         now: @escaping @Sendable () -> Int64,
         logger: Logger
     ) async throws -> Collector {
@@ -72,6 +78,7 @@ public final class Collector: Sendable {
         let collector = Collector(
             log: log,
             state: state,
+            keys: keys ?? KeyRing(.none, account: configuration.account, now: now, logger: logger),
             configuration: configuration,
             now: now,
             logger: logger,
@@ -84,6 +91,7 @@ public final class Collector: Sendable {
     private init(
         log: any ShardLog,
         state: any StateStore,
+        keys: KeyRing,
         configuration: Configuration,
         now: @escaping @Sendable () -> Int64,
         logger: Logger,
@@ -91,6 +99,7 @@ public final class Collector: Sendable {
     ) {
         self.log = log
         self.state = state
+        self.keys = keys
         self.configuration = configuration
         self.now = now
         self.logger = logger

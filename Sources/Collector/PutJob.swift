@@ -27,6 +27,8 @@ struct PutJob {
     let producers: ProducerHeader?
     private(set) var outcomes: [Outcome]
     private(set) var userBytes = 0
+    /// Whether the records were encrypted.
+    private(set) var isEncrypted = false
 
     init(stream: Stream, body: [UInt8], entries: [PutEntry], producers: ProducerHeader?) {
         self.stream = stream
@@ -44,14 +46,19 @@ struct PutJob {
         case closed
     }
 
-    /// Runs to the end. `open` opens a shard's writer.
-    mutating func run(open: (ShardWriter) async throws(AWSError) -> Void) async throws(AWSError) {
+    /// Runs to the end. `key` is what the stream's records are encrypted with now, `open` opens a shard's writer.
+    mutating func run(
+        key: () throws(AWSError) -> FrameKey?,
+        open: (ShardWriter) async throws(AWSError) -> Void
+    ) async throws(AWSError) {
         var sifting: Set<UInt32> = []
         var rounds = 0
         while rounds < 100 {
             rounds += 1
             let routes = stream.routes
-            let round = try encode(routes, sifting: sifting)
+            let key = try key()
+            isEncrypted = key != nil
+            let round = try encode(routes, sifting: sifting, key: key)
             let verdicts = await submit(round, routes)
             var isDone = true
             var refused: Set<Int> = []
@@ -108,7 +115,7 @@ struct PutJob {
         var duplicates: [(entry: Int, slot: Int, epoch: Int)]
     }
 
-    private func encode(_ routes: Routes, sifting: Set<UInt32>) throws(AWSError) -> Round {
+    private func encode(_ routes: Routes, sifting: Set<UInt32>, key: FrameKey?) throws(AWSError) -> Round {
         var round = Round(
             parts: Array(repeating: nil, count: routes.writers.count),
             slots: Array(repeating: -1, count: entries.count),
@@ -123,13 +130,13 @@ struct PutJob {
             for index in entries.indices {
                 let sequence = sequences.next()
                 guard case .waiting = outcomes[index] else { continue }
-                let key = try router.hash(entries[index], bytes)
-                let slot = routes.index(of: key)
+                let hash = try router.hash(entries[index], bytes)
+                let slot = routes.index(of: hash)
                 let writer = routes.writers[slot]
                 let isSifted = sifting.contains(writer.shard.id.index)
                 var own: Int64?
                 if isSifted, let sequence {
-                    let found = writer.find(producer: sequence.producer, sequence: sequence.number, key: key)
+                    let found = writer.find(producer: sequence.producer, sequence: sequence.number, key: hash)
                     if round.siftings[slot] == nil { round.siftings[slot] = ShardWriter.Sifting(epoch: found.epoch) }
                     if found.isDuplicate {
                         round.duplicates.append((index, slot, found.epoch))
@@ -138,7 +145,7 @@ struct PutJob {
                     own = found.own
                 }
                 if round.parts[slot] == nil {
-                    round.parts[slot] = RecordRun(producerCapacity: stretchLimit, reserving: reserve)
+                    round.parts[slot] = RecordRun(producerCapacity: stretchLimit, key: key, reserving: reserve)
                 }
                 // The first look counts: when a later one differs, the run is sifted again.
                 if let own, let sequence, round.siftings[slot]?.own[sequence.producer] == nil {

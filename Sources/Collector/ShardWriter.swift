@@ -119,7 +119,8 @@ final class ShardWriter: Sendable {
             guard state.phase == .unopened else { return }
             state.phase = .open
             state.appender = appender
-            state.nextOffset = nextOffset
+            // Offsets never go back, also where retention has taken every frame that would tell how far they were.
+            state.nextOffset = max(state.nextOffset, nextOffset)
             state.lastArrival = lastArrival
             state.last = appender.tail
             state.producers = producers
@@ -285,7 +286,9 @@ final class ShardWriter: Sendable {
         }
         for item in waiting {
             let isSmall = item.run.byteCount < Self.mergeLimit
-            if !isSmall || groupRecords + item.run.count > 60_000 { flush(&state) }
+            // A frame has one key, or none: each put's run has the one that its stream had then.
+            let isOther = group.first.map { $0.key !== item.run.key } ?? false
+            if !isSmall || isOther || groupRecords + item.run.count > 60_000 { flush(&state) }
             places.append((frames.count, groupRecords))
             group.append(item.run)
             groupRecords += item.run.count

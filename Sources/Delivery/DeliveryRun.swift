@@ -148,7 +148,7 @@ struct DeliveryRun {
         for (number, frame) in slab.frames.enumerated() {
             if frame.position != cursor.position { cursor = ShardCursor(position: frame.position) }
             let next = number + 1 < slab.frames.count ? slab.frames[number + 1].position : slab.next
-            try await take(frame, of: slab, shard: index, from: &cursor, next: next, in: &group)
+            try await take(frame, of: slab, shard: shard.ref, from: &cursor, next: next, in: &group)
         }
         cursor = ShardCursor(position: slab.next, isFinished: slab.isAtEnd)
         cursors[index] = cursor
@@ -168,7 +168,7 @@ struct DeliveryRun {
     private mutating func take(
         _ frame: FrameSlab.Frame,
         of slab: FrameSlab,
-        shard: UInt32,
+        shard: ShardRef,
         from cursor: inout ShardCursor,
         next: Position,
         in group: inout ThrowingDiscardingTaskGroup<any Error>
@@ -178,15 +178,22 @@ struct DeliveryRun {
             let reader = try FrameReader(slab, frame, shard: shard)
             guard cursor.index < reader.recordCount else {
                 cursor = ShardCursor(position: next)
-                cursors[shard] = cursor
+                cursors[shard.index] = cursor
                 return
             }
             let writer = try opened(arrival: reader.arrivalMilliseconds, in: &group)
-            let taken = try reader.copy(from: cursor.index, to: writer, delimiter: delimiter, limit: sizeLimit)
+            let taken = try reader.copy(
+                from: cursor.index,
+                to: writer,
+                keys: access.keys,
+                region: stream.region,
+                delimiter: delimiter,
+                limit: sizeLimit
+            )
             cursor.index += taken
             isWhole = cursor.index >= reader.recordCount
             if isWhole { cursor = ShardCursor(position: next) }
-            cursors[shard] = cursor
+            cursors[shard.index] = cursor
             monitor.update { [count = writer.byteCount] in $0.bytesBuffered = count }
             if writer.byteCount >= sizeLimit { try await flush() }
         }

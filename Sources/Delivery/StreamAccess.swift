@@ -1,6 +1,7 @@
 import AWSProtocol
 import AccessPolicy
 import ShardLog
+import StreamKeys
 
 /// One incarnation of a data stream.
 public struct StreamHandle: Sendable, Hashable {
@@ -40,6 +41,8 @@ public struct SourceShard: Sendable, Equatable {
 public protocol StreamAccess: Sendable {
     /// Durable frames of every shard, decodable with `FrameView`.
     var log: any ShardLog { get }
+    /// What opens those of encrypted streams.
+    var keys: KeyRing { get }
     /// A stream that users see. Throws AWS's `ResourceNotFoundException` when there is none.
     func stream(named name: String, region: String) async throws(AWSError) -> StreamHandle
     /// Throws `AccessDeniedException` where the caller may not read a stream, which may not be there. Without a caller it is allowed.

@@ -8,7 +8,7 @@ import Synchronization
 /// It never encrypts anything itself, so however many frames there are, no nonce is used up under it. What could repeat is a
 /// data key: its salt is 128 random bits, drawn anew by every process for every stream, so after 2^40 of them for one stream
 /// the chance that two are equal is 2^-49.
-public struct RootKey: Sendable {
+public struct RootKey: Sendable, Equatable {
     /// Names the key's bits without telling anything of them: 128 bits derived from them.
     public let fingerprint: UInt128
     private let key: SymmetricKey
@@ -23,6 +23,8 @@ public struct RootKey: Sendable {
         fingerprint = Self.derive(key, salt: [], info: Array("millrace key fingerprint 1".utf8), count: 16)
             .withUnsafeBytes { UInt128(littleEndian: $0.loadUnaligned(as: UInt128.self)) }
     }
+
+    public static func == (lhs: RootKey, rhs: RootKey) -> Bool { lhs.fingerprint == rhs.fingerprint }
 
     /// The data key of a salt, for the frames of one incarnation of a stream (`ShardRef.stream`).
     public func dataKey(salt: UInt128, stream: String) -> DataKey {

@@ -6,6 +6,7 @@ import Logging
 import ShardLog
 import SinkFiles
 import StateStore
+import StreamKeys
 import Synchronization
 import Testing
 
@@ -16,6 +17,12 @@ final class TestAccess: StreamAccess {
     let testLog = TestLog()
     let streams = Mutex<[String: (handle: StreamHandle, shards: [SourceShard])]>([:])
     var log: any ShardLog { testLog }
+    let keys: KeyRing
+
+    init(keys: KeySource = .none) {
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        self.keys = KeyRing(keys, account: "000000000000", now: { 0 }, logger: logger)
+    }
 
     /// Nobody but the account may read here.
     func authorizeReading(_ name: String, region: String, caller: Caller?) throws(AWSError) {

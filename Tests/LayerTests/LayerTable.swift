@@ -17,7 +17,7 @@ enum LayerTable {
         ],
         [
             "EmbeddedLog", "EmbeddedState", "LeaseTable", "AWSClient", "KPLAggregation", "FileTail", "JournalTail",
-            "SinkFiles", "AuditTrail",
+            "SinkFiles", "AuditTrail", "StreamKeys",
         ],
         ["Collector", "Delivery", "Agent", "Consumer"],
         ["CollectorServer", "Console"],

@@ -76,6 +76,7 @@ extension Collector {
         let asked = try StreamEncryptionRequest(body: request.body, format: request.format)
         try await update(try stream(asked.stream, request)) { record throws(AWSError) in
             try checkQuota(of: .encryption, request.operation, record)
+            try keys.resolve(asked.keyID, region: record.key.region)
             record.settings.keyID = asked.keyID
             record.settings.note(.encryption, now: now())
         }

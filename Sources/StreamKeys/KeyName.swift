@@ -27,10 +27,10 @@ struct KeyName: Sendable, Equatable {
         guard parts.count == 6, parts[1] == "aws" || parts[1].hasPrefix("aws-"), parts[2] == "kms", !parts[3].isEmpty,
             parts[4].utf8.count == 12, parts[4].utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
         else { throw invalid }
-        let resource = parts[5].hasPrefix("key/") ? String(parts[5].dropFirst(4)) : parts[5]
-        guard let name = Self.name(resource), name.hasPrefix("alias/") == parts[5].hasPrefix("alias/") else {
-            throw invalid
-        }
+        let isKey = parts[5].hasPrefix("key/")
+        guard let name = Self.name(isKey ? String(parts[5].dropFirst(4)) : parts[5]),
+            name.hasPrefix("alias/") != isKey
+        else { throw invalid }
         (self.name, region, account) = (name, parts[3], parts[4])
     }
 

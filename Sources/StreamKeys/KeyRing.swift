@@ -63,6 +63,19 @@ public final class KeyRing: Sendable {
     /// What is wrong with the source, in words for the operator. Empty when every key there can be used.
     public var problems: [String] { state.withLock { $0.set.problems } }
 
+    /// A line for each key: its name, versions, and the newest one's fingerprint, as log messages name it.
+    public var summary: [String] {
+        state.withLock { state in
+            state.set.keys.sorted { $0.key < $1.key }.map { name, key in
+                var line = "\(name): \(key.versions.count) version\(key.versions.count == 1 ? "" : "s")"
+                if case .usable(let root) = key.newest { line += ", newest \(Self.text(root.fingerprint))" }
+                return key.isDisabled ? line + ", disabled" : line
+            }
+        }
+    }
+
+    private static func text(_ fingerprint: UInt128) -> String { String(fingerprint, radix: 16) }
+
     /// Whether the key can encrypt; what `StartStreamEncryption` asks. The service key is made where the source is the
     /// collector's own.
     ///
@@ -179,7 +192,7 @@ public final class KeyRing: Sendable {
         logger.error(
             "records can't be read without their key",
             metadata: [
-                "key": "\(encryption.name)", "fingerprint": "\(String(encryption.fingerprint, radix: 16))",
+                "key": "\(encryption.name)", "fingerprint": "\(Self.text(encryption.fingerprint))",
             ]
         )
     }

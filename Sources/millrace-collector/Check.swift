@@ -1,6 +1,8 @@
 import ArgumentParser
 import CollectorServer
 import Glibc
+import Logging
+import StreamKeys
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,6 +19,17 @@ struct Check: ParsableCommand {
         print("signatures   \(settings.verifiesSignatures ? "verified" : "accepted unseen")")
         print("sink root    \(settings.sinkRoot)")
         try explainAccess(settings.access)
+        let keys = KeyRing(
+            settings.keys,
+            account: settings.account,
+            now: { 0 },
+            logger: Logger(label: "check") { _ in SwiftLogNoOpLogHandler() }
+        )
+        print("keys         \(settings.keys.path)")
+        for key in keys.summary { print("             \(key)") }
+        if !keys.problems.isEmpty {
+            throw Problem.configuration(keys.problems.joined(separator: "\nmillrace-collector: "))
+        }
         if access(settings.dataDir, F_OK) == 0, access(settings.dataDir, R_OK | W_OK | X_OK) != 0 {
             throw Problem.configuration(
                 "\(settings.dataDir): this user can't read and write it: chown it, or choose another folder"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CollectorServer
 import Glibc
+import StreamKeys
 
 /// What `run` and `check` both take. Each option is also a variable `MILLRACE_…` and a key of the file.
 struct Options: ParsableArguments {
@@ -33,6 +34,14 @@ struct Options: ParsableArguments {
     )
     var transitionMillis: String?
 
+    @Option(
+        help: """
+            The keys of encrypted streams: a folder with a file for each, or a JSON file. [MILLRACE_ENCRYPTION_KEYS] \
+            (default: DATA-DIR/keys, where alias/aws/kinesis is made when it is first asked for)
+            """
+    )
+    var encryptionKeys: String?
+
     @Option(help: "A PEM certificate chain: serves TLS. [MILLRACE_TLS_CERT]")
     var tlsCert: String?
 
@@ -40,7 +49,8 @@ struct Options: ParsableArguments {
     var tlsKey: String?
 
     private static let names = [
-        "data-dir", "listen", "account", "auth", "sink-root", "limits", "transition-millis", "tls-cert",
+        "data-dir", "listen", "account", "auth", "sink-root", "limits", "transition-millis", "encryption-keys",
+        "tls-cert",
         "tls-key",
     ]
 
@@ -101,6 +111,7 @@ struct Options: ParsableArguments {
         let transition = value("transition-millis", transitionMillis, default: 50, expecting: "0 to 60000") { text in
             Int(text).flatMap { (0...60_000).contains($0) ? $0 : nil }
         }
+        let keys = readable("encryption-keys", encryptionKeys)
         let (certificate, key) = (readable("tls-cert", tlsCert), readable("tls-key", tlsKey))
         if (certificate == nil) != (key == nil) {
             problems.append("--tls-cert and --tls-key go together: give both or neither")
@@ -121,6 +132,7 @@ struct Options: ParsableArguments {
                 account: account,
                 otherKeys: Self.names.map(SettingSources.key)
             ),
+            keys: keys.map { .kept(path: $0) } ?? .own(folder: folder + "/keys"),
             tls: certificate.flatMap { certificate in key.map { (certificate, $0) } }
         )
     }
@@ -136,5 +148,6 @@ struct Settings {
     var sinkRoot: String
     /// Where keys and policies stand.
     var access: AccessFiles
+    var keys: KeySource
     var tls: (certificate: String, key: String)?
 }

@@ -9,6 +9,7 @@ import Glibc
 import LeaseTable
 import Logging
 import ServiceLifecycle
+import StreamKeys
 import UnixSignals
 
 struct Run: AsyncParsableCommand {
@@ -52,6 +53,7 @@ struct Run: AsyncParsableCommand {
             log: log,
             state: state,
             configuration: Collector.Configuration(account: settings.account, transition: settings.transition),
+            keys: KeyRing(settings.keys, account: settings.account, now: now, logger: logger),
             now: now,
             logger: logger
         )

@@ -2,6 +2,7 @@ import AWSProtocol
 import Logging
 import ShardLog
 import StateStore
+import StreamKeys
 import Synchronization
 import Testing
 
@@ -16,18 +17,21 @@ final class Service: Sendable {
     init(
         log: any ShardLog = MemoryShardLog(),
         state: any StateStore = MemoryStateStore(),
-        configuration: Collector.Configuration = Collector.Configuration()
+        configuration: Collector.Configuration = Collector.Configuration(),
+        keys: KeySource = .memory
     ) async throws {
         self.log = log
         self.state = state
         let clock = Clock(milliseconds: 1_795_000_000_000)
         self.time = clock
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         collector = try await Collector.open(
             log: log,
             state: state,
             configuration: configuration,
+            keys: KeyRing(keys, account: configuration.account, now: { clock.now }, logger: logger),
             now: { clock.now },
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            logger: logger
         )
     }
 

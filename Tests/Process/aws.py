@@ -25,6 +25,7 @@ def client(service, collector, attempts=1, credentials=None, validate=True, regi
         aws_access_key_id=key,
         aws_secret_access_key=secret,
         aws_session_token=token[0] if token else None,
+        verify=getattr(collector, "certificate", None),
         config=botocore.config.Config(
             retries={"total_max_attempts": attempts, "mode": "standard"},
             connect_timeout=3,

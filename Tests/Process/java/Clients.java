@@ -9,11 +9,11 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
+import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.core.client.config.ClientOverrideConfiguration;
 import software.amazon.awssdk.core.interceptor.Context;
 import software.amazon.awssdk.core.interceptor.ExecutionAttributes;
 import software.amazon.awssdk.core.interceptor.ExecutionInterceptor;
-import software.amazon.awssdk.core.retry.RetryPolicy;
 import software.amazon.awssdk.http.Protocol;
 import software.amazon.awssdk.http.SdkHttpConfigurationOption;
 import software.amazon.awssdk.http.apache.ApacheHttpClient;
@@ -48,7 +48,7 @@ final class Clients {
 
     private static ClientOverrideConfiguration configuration(Wire wire) {
         return ClientOverrideConfiguration.builder()
-                .retryPolicy(RetryPolicy.none())
+                .retryStrategy(AwsRetryStrategy.doNotRetry())
                 .addExecutionInterceptor(wire)
                 .apiCallTimeout(Duration.ofSeconds(20))
                 .build();

@@ -17,6 +17,7 @@ final class DataSteps {
     private final String stream;
     private final KinesisClient kinesis;
     private final List<PutRecordResponse> puts = new ArrayList<>();
+    private String latest;
 
     DataSteps(String prefix, KinesisClient kinesis) {
         this.prefix = prefix;
@@ -49,10 +50,10 @@ final class DataSteps {
                 // Each record gets a millisecond of its own.
                 Thread.sleep(5);
             }
+            latest = iterator(ShardIteratorType.LATEST, r -> {});
             found.put("shards", puts.stream().map(PutRecordResponse::shardId).toList());
             found.put("numbers", puts.stream().map(PutRecordResponse::sequenceNumber).toList());
         });
-        String latest = iterator(ShardIteratorType.LATEST, r -> {});
         step("trim horizon", found -> found.put(
                 "records", Streams.records(kinesis, iterator(ShardIteratorType.TRIM_HORIZON, r -> {}))));
         step("at sequence number", found -> found.put("records", Streams.records(kinesis,

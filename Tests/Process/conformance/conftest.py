@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+pytest.register_assert_rewrite("checks")
+
 import aws
 import shapes
 from programs import Collector, eventually

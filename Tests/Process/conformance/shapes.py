@@ -150,21 +150,20 @@ def check_headers(headers, length):
     return lower
 
 
-def check_answer(operation, status, headers, body):
-    """A whole JSON answer of the operation, good or bad."""
+def check_answer(operation, status, headers, body, read=json.loads, kind="application/x-amz-json-1.1"):
+    """A whole answer of the operation, good or bad; `read` makes a value of the body."""
     lower = check_headers(headers, len(body))
-    kind = lower.get("content-type")
-    if kind != "application/x-amz-json-1.1":
-        raise ShapeError(f"Content-Type is {kind}")
+    if lower.get("content-type") != kind:
+        raise ShapeError(f"Content-Type is {lower.get('content-type')}")
     model = MODEL.operation_model(operation)
     if status == 200:
         if model.output_shape is None or not model.output_shape.members:
             if body:
                 raise ShapeError(f"{operation} has no output, but a body: {body[:100]!r}")
         else:
-            check(model.output_shape, json.loads(body))
+            check(model.output_shape, read(body), cbor=read is not json.loads)
         return
-    check_error(model, status, json.loads(body), lower)
+    check_error(model, status, read(body), lower)
 
 
 def check_error(model, status, answer, headers):

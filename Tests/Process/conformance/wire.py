@@ -1,5 +1,6 @@
 """Single requests in JSON or CBOR as bytes on the wire, for what boto3 would not send, with the whole answer."""
 
+import base64
 import dataclasses
 import datetime
 import http.client
@@ -85,6 +86,28 @@ def rename_tags(body):
     return bytes(out)
 
 
+def jackson(value):
+    """CBOR as Java's SDK writes it: maps and lists without their length, timestamps as tag 1 with milliseconds."""
+    if isinstance(value, dict):
+        return b"\xbf" + b"".join(jackson(key) + jackson(item) for key, item in value.items()) + b"\xff"
+    if isinstance(value, (list, tuple)):
+        return b"\x9f" + b"".join(jackson(item) for item in value) + b"\xff"
+    if isinstance(value, Millis):
+        return b"\xc1" + cbor2.dumps(int(value))
+    return cbor2.dumps(value)
+
+
+def plain_json(value):
+    """What JSON says for the same: base64 for bytes, seconds for milliseconds."""
+    if isinstance(value, dict):
+        return {key: plain_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain_json(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value / 1000 if isinstance(value, Millis) else value
+
+
 def send(collector, headers, body=b"", method="POST", path="/", timeout=30):
     """One request as it is."""
     address = urllib.parse.urlsplit(collector.url)
@@ -117,5 +140,5 @@ def call(collector, operation, content, kind=JSON, target=None, **keys):
     if isinstance(content, bytes):
         body = content
     else:
-        body = json.dumps(content).encode() if kind == JSON else cbor2.dumps(content)
+        body = jackson(content) if kind == CBOR else json.dumps(plain_json(content)).encode()
     return send(collector, signed_headers(collector, target or SERVICE + operation, body, kind, **keys), body)

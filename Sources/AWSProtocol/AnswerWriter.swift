@@ -20,8 +20,7 @@ public struct AnswerWriter: Sendable {
     public mutating func name(_ name: StaticString) {
         switch format {
         case .json: json.name(name)
-        case .cbor:
-            CBOR.appendText(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), to: &cbor)
+        case .cbor: CBOR.appendName(name, to: &cbor)
         }
     }
 
@@ -145,6 +144,11 @@ public enum CBOR {
     public static func appendText(_ text: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
         appendHead(3, UInt64(text.count), to: &bytes)
         bytes.append(contentsOf: text)
+    }
+
+    /// A member's name: a text string that is known beforehand.
+    public static func appendName(_ text: StaticString, to bytes: inout [UInt8]) {
+        appendText(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount), to: &bytes)
     }
 
     /// A text string.

@@ -1,7 +1,5 @@
 import AWSProtocol
-import CChecksums
 import KinesisTypes
-import RecordBatch
 import ShardLog
 import StreamModel
 
@@ -141,7 +139,7 @@ extension Collector {
             if error == .notFound { throw missingShard(id.description, token.key.name) }
             throw failure(error, stream.ref(id))
         }
-        let page = try page(slab, token, shard, limit: asked.limit)
+        let page = try page(slab, token, shard, request.format, limit: asked.limit)
         meters.add(stream.key) { counts in
             counts.recordsRead += page.count
             counts.bytesRead += page.userBytes
@@ -152,9 +150,9 @@ extension Collector {
         // Behind the tip only when something is left unread: a slab is cut at its size, or the page at its limit.
         let isAtTip = page.isComplete && (slab.frames.isEmpty || isDone)
         let behind = isAtTip ? 0 : try await behind(page, slab, stream.ref(id), current)
-        return request.answer(reserving: page.json.count + 1024) { json in
+        return request.answer(reserving: page.bytes.count + 1024) { json in
             json.name("Records")
-            json.raw { $0 += page.json }
+            json.raw { $0 += page.bytes }
             if isDone {
                 json.name("ChildShards")
                 json.array { json in
@@ -173,8 +171,35 @@ extension Collector {
         }
     }
 
+    private func page(
+        _ slab: FrameSlab,
+        _ token: ShardIteratorToken,
+        _ shard: Shard,
+        _ format: WireFormat,
+        limit: Int
+    ) throws(AWSError) -> RecordPage {
+        do {
+            return try RecordPage(
+                slab,
+                from: token.position,
+                index: token.index,
+                of: RecordSource(shard: shard, uid: token.uid, region: token.key.region, keys: keys),
+                as: format,
+                limit: RecordPage.Limit(records: limit, bytes: Self.pageLimit)
+            )
+        } catch let error as AWSError {
+            throw error
+        } catch {
+            logger.error(
+                "a stored frame can't be read",
+                metadata: ["shard": "\(shard.id)", "stream": "\(token.key.name)", "error": "\(error)"]
+            )
+            throw .internalFailure
+        }
+    }
+
     /// Milliseconds between now and the last record answered, 0 at the shard's tip.
-    private func behind(_ page: Page, _ slab: FrameSlab, _ ref: ShardRef, _ current: Int64) async throws(AWSError)
+    private func behind(_ page: RecordPage, _ slab: FrameSlab, _ ref: ShardRef, _ current: Int64) async throws(AWSError)
         -> Int64
     {
         do {
@@ -192,139 +217,6 @@ extension Collector {
             json.name("ParentShards")
             json.array { json in for parent in child.parents { json.string(parent.description) } }
             write(child.range, to: &json)
-        }
-    }
-
-    private struct Page {
-        var json: [UInt8]
-        var count = 0
-        var userBytes = 0
-        var next: Position
-        var nextIndex = 0
-        var lastArrival: Int64?
-        /// Everything in the slab was answered.
-        var isComplete = true
-    }
-
-    /// Writes the records of whole frames as JSON, straight from the log's bytes.
-    private func page(
-        _ slab: FrameSlab,
-        _ token: ShardIteratorToken,
-        _ shard: Shard,
-        limit: Int
-    ) throws(AWSError) -> Page {
-        var page = Page(json: [], next: slab.next)
-        page.json.reserveCapacity(slab.bytes.count / 3 * 4 + slab.bytes.count / 8 + 256)
-        page.json.append(UInt8(ascii: "["))
-        do {
-            try slab.bytes.withUnsafeBytes { bytes in
-                var end = Int64.min
-                for frame in slab.frames {
-                    let before = (page.json.count, page.count, page.userBytes)
-                    do {
-                        let view = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range]))
-                        // What was encrypted says where it belongs: it must not be shown in another order.
-                        if view.header.isEncrypted, view.baseOffset < end { throw FrameError.authentication }
-                        end = view.baseOffset + Int64(view.lastOffsetDelta) + 1
-                        try write(view, at: frame.position, token, shard, limit, to: &page)
-                    } catch {
-                        // The good frames before a bad one, or one without its key, are answered; the next call begins at
-                        // it, and is refused.
-                        if before.1 == 0 { throw error }
-                        page.json.removeSubrange(before.0...)
-                        (page.count, page.userBytes) = (before.1, before.2)
-                        (page.next, page.nextIndex, page.isComplete) = (frame.position, 0, false)
-                    }
-                    if !page.isComplete { return }
-                }
-            }
-        } catch let error as AWSError {
-            throw error
-        } catch {
-            logger.error(
-                "a stored frame can't be read",
-                metadata: ["shard": "\(shard.id)", "stream": "\(token.key.name)", "error": "\(error)"]
-            )
-            throw .internalFailure
-        }
-        page.json.append(UInt8(ascii: "]"))
-        return page
-    }
-
-    /// Writes a frame's records until the page is full.
-    private func write(
-        _ view: FrameView,
-        at position: Position,
-        _ token: ShardIteratorToken,
-        _ shard: Shard,
-        _ limit: Int,
-        to page: inout Page
-    ) throws {
-        let first = position == token.position ? token.index : 0
-        let arrival = view.arrivalMilliseconds
-        try keys.withRecords(of: view, stream: token.uid, shard: token.shard, region: token.key.region) { records in
-            page.lastArrival = arrival
-            try records.forEach(from: first) { index, key, value in
-                let size = key.count + value.count
-                if page.count == limit || (page.userBytes + size > Self.pageLimit && page.count > 0) {
-                    (page.next, page.nextIndex, page.isComplete) = (position, index, false)
-                    return false
-                }
-                let number = SequenceNumber(
-                    created: shard.created,
-                    position: position.rawValue,
-                    index: index,
-                    time: UInt64(arrival / 1000),
-                    shard: shard.id.index
-                )
-                Self.append(
-                    number,
-                    arrival,
-                    key,
-                    value,
-                    isFirst: page.count == 0,
-                    isEncrypted: records.isEncrypted,
-                    to: &page.json
-                )
-                page.count += 1
-                page.userBytes += size
-                return true
-            }
-        }
-    }
-
-    private static func append(
-        _ number: SequenceNumber,
-        _ arrival: Int64,
-        _ key: UnsafeRawBufferPointer,
-        _ value: UnsafeRawBufferPointer,
-        isFirst: Bool,
-        isEncrypted: Bool,
-        to json: inout [UInt8]
-    ) {
-        json.append(contentsOf: (isFirst ? "{\"SequenceNumber\":\"" : ",{\"SequenceNumber\":\"").utf8)
-        number.appendDecimal(to: &json)
-        json.append(contentsOf: "\",\"ApproximateArrivalTimestamp\":".utf8)
-        let fraction = arrival % 1000
-        json.append(contentsOf: String(arrival / 1000).utf8)
-        json += [
-            UInt8(ascii: "."), 0x30 + UInt8(fraction / 100), 0x30 + UInt8(fraction / 10 % 10),
-            0x30 + UInt8(fraction % 10),
-        ]
-        json.append(contentsOf: ",\"PartitionKey\":".utf8)
-        JSONWriter.appendQuoted(key.assumingMemoryBound(to: UInt8.self), to: &json)
-        json.append(contentsOf: ",\"Data\":\"".utf8)
-        Base64.append(value.assumingMemoryBound(to: UInt8.self), to: &json)
-        json.append(contentsOf: (isEncrypted ? "\",\"EncryptionType\":\"KMS\"}" : "\"}").utf8)
-    }
-}
-
-extension Base64 {
-    static func append(_ value: UnsafeBufferPointer<UInt8>, to bytes: inout [UInt8]) {
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(0, count: encodedCount(value.count)))
-        bytes.withUnsafeMutableBufferPointer { target in
-            _ = millrace_base64_encode(value.baseAddress, value.count, target.baseAddress! + start)
         }
     }
 }

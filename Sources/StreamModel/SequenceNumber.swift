@@ -40,6 +40,9 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
         SequenceNumber(created: created, counter: 0x7FFF_FFFF_FFFF_FFFF, time: closed, shard: shard)
     }
 
+    /// How many decimal digits a number has.
+    public static let digits = 56
+
     /// The frame's position.
     public var position: UInt64 { counter >> 16 }
     /// The record's index in its frame.
@@ -55,7 +58,7 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
 
     /// Parses decimal digits; nil for anything that `description` can't have printed.
     public init?(decimal text: some StringProtocol) {
-        guard text.utf8.count == 56 else { return nil }
+        guard text.utf8.count == Self.digits else { return nil }
         var (high, middle, low): (UInt64, UInt64, UInt64) = (0, 0, 0)
         for digit in text.utf8 {
             guard digit >= 0x30, digit <= 0x39 else { return nil }
@@ -75,7 +78,7 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
         guard limbs == (high, middle, low) else { return nil }
     }
 
-    /// Appends the 56 decimal digits.
+    /// Appends the decimal digits.
     public func appendDecimal(to bytes: inout [UInt8]) {
         // 188 bits hold less than 10^57: three groups of 19 digits.
         let base: UInt64 = 10_000_000_000_000_000_000
@@ -107,7 +110,7 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
 
     public var description: String {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(56)
+        bytes.reserveCapacity(Self.digits)
         appendDecimal(to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }

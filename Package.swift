@@ -55,7 +55,7 @@ let package = Package(
         library("AWSProtocol", [crypto, "CChecksums"]),
         library("DiskIO"),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
-        .target(name: "CChecksums"),
+        .target(name: "CChecksums", linkerSettings: [.linkedLibrary("z")]),
         // 1
         library("KinesisTypes", ["AWSProtocol", "StreamModel"]),
         library("FirehoseTypes", ["AWSProtocol", "StreamModel"]),

@@ -10,6 +10,9 @@ uint32_t millrace_crc32c(uint32_t crc, const void *_Nullable bytes, size_t count
 // The same without special instructions: tests compare the two.
 uint32_t millrace_crc32c_software(uint32_t crc, const void *_Nullable bytes, size_t count);
 
+// CRC-32 (IEEE 802.3, RFC 1952 section 8), as event streams have it. `crc` is 0, or the result for the bytes before.
+uint32_t millrace_crc32(uint32_t crc, const void *_Nullable bytes, size_t count);
+
 // Base64 with the standard alphabet and padding (RFC 4648 section 4). Writes (count + 2) / 3 * 4 bytes and returns that.
 size_t millrace_base64_encode(const uint8_t *_Nullable bytes, size_t count, uint8_t *_Nullable out);
 // Decodes strictly: a multiple of four characters, padding at the end only, no blanks. Writes at most count / 4 * 3 bytes.

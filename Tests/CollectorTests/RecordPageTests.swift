@@ -1,6 +1,8 @@
 import AWSProtocol
+import Logging
 import RecordBatch
 import ShardLog
+import StreamKeys
 import StreamModel
 import Testing
 
@@ -24,6 +26,7 @@ struct RecordPageTests {
             }
             let frame = FrameEncoder.seal(
                 [run],
+                shard: 3,
                 baseOffset: 0,
                 arrivalMilliseconds: 1_795_000_001_007 + Int64(number) * 1000,
                 epoch: 1,
@@ -50,7 +53,17 @@ struct RecordPageTests {
             slab,
             from: Position(rawValue: position),
             index: index,
-            of: shard,
+            of: RecordSource(
+                shard: shard,
+                uid: "u",
+                region: "us-east-1",
+                keys: KeyRing(
+                    .none,
+                    account: "000000000000",
+                    now: { 0 },
+                    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+                )
+            ),
             as: format,
             limit: RecordPage.Limit(records: records, bytes: bytes)
         )

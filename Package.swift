@@ -56,6 +56,7 @@ let package = Package(
         library("DiskIO"),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         .target(name: "CChecksums", linkerSettings: [.linkedLibrary("z")]),
+        .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
         // 1
         library("KinesisTypes", ["AWSProtocol", "StreamModel"]),
         library("FirehoseTypes", ["AWSProtocol", "StreamModel"]),
@@ -111,8 +112,9 @@ let package = Package(
         library(
             "CollectorServer",
             [
-                "Collector", "Delivery", "LeaseTable", "AWSProtocol", "AccessPolicy", "ConfigurationFile", crypto, nio,
-                nioPosix, nioTLS, nioHTTP1, nioHTTP2, nioSSL, logging,
+                "Collector", "Delivery", "LeaseTable", "AWSProtocol", "AccessPolicy", "ConfigurationFile", "CZlib",
+                crypto,
+                nio, nioPosix, nioTLS, nioHTTP1, nioHTTP2, nioSSL, logging,
             ]
         ),
         // 5
@@ -159,7 +161,7 @@ let package = Package(
         tests("AccessFilesTests", ["CollectorServer", "AccessPolicy", "AWSProtocol", "ConfigurationFile", logging]),
         tests(
             "CollectorServerTests",
-            ["CollectorServer", "Collector", nio, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]
+            ["CollectorServer", "Collector", "AWSProtocol", nio, nioPosix, nioHTTP1, nioHTTP2, nioSSL, logging]
         ),
         tests("LayerTests", []),
     ],

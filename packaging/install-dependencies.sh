@@ -12,7 +12,7 @@ build_packages=(ca-certificates curl g++ git libc6-dev libncurses6 libsqlite3-de
     zlib1g-dev)
 test_packages=(bsdutils gcc openjdk-17-jdk-headless openssl procps python3 python3-venv systemd systemd-journal-remote util-linux)
 bench_packages=(gcc libssl-dev)
-python_packages=(boto3==1.43.11 awscli==1.45.11 cbor2==6.2.1 pytest==9.0.3)
+python_packages=(boto3==1.43.11 awscli==1.45.11 cbor2==6.2.1 h2==4.3.0 pytest==9.0.3)
 # Only its jars are used: the AWS SDK for Java v2 and the KCL. So nothing that its Python code would need is installed.
 jar_packages=(kclpy-ext==3.1.3.post4)
 

@@ -90,8 +90,21 @@ enum SigV4Canonical {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Escaped once more than on the request line, as every service but S3 has it.
-    private static func canonicalPath(_ path: String) -> String { path.isEmpty ? "/" : escaped(path, keeping: true) }
+    /// Normalised, and escaped once more than on the request line, as every service but S3 has it.
+    static func canonicalPath(_ path: String) -> String {
+        path.isEmpty || path == "/" ? "/" : escaped(normalized(path), keeping: true)
+    }
+
+    /// Without empty segments and `.`, and without `..` and the segment before it (RFC 3986, section 6.2.2.3). A slash at
+    /// the end stays. Escaped dots are segments like others: the path is read as it stands on the request line.
+    private static func normalized(_ path: String) -> String {
+        var segments: [Substring] = []
+        for segment in path.split(separator: "/") where segment != "." {
+            if segment == ".." { _ = segments.popLast() } else { segments.append(segment) }
+        }
+        let end = path.hasSuffix("/") && !segments.isEmpty ? "/" : ""
+        return "/" + segments.joined(separator: "/") + end
+    }
 
     /// Without blanks at the ends, runs of blanks inside as one.
     private static func trimmed(_ value: String) -> String {

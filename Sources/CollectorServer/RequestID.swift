@@ -11,23 +11,43 @@ struct RequestID: CustomStringConvertible {
     }
 
     var description: String {
-        let digits = Self.hex(high) + Self.hex(low)
-        var text = ""
-        for (index, digit) in digits.enumerated() {
-            if index == 8 || index == 12 || index == 16 || index == 20 { text.append("-") }
-            text.append(digit)
+        String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for half in [high, low] {
+                for shift in stride(from: 60, through: 0, by: -4) {
+                    if place == 8 || place == 13 || place == 18 || place == 23 {
+                        text[place] = UInt8(ascii: "-")
+                        place += 1
+                    }
+                    let digit = UInt8(half >> UInt64(shift) & 15)
+                    text[place] = digit < 10 ? 0x30 + digit : 0x57 + digit
+                    place += 1
+                }
+            }
+            return place
         }
-        return text
     }
 
-    /// `x-amz-id-2`: base64 of 72 bytes on AWS; here the id's digits over and over.
-    var extended: String {
-        let digits = Self.hex(high) + Self.hex(low)
-        return digits + digits + digits
+    /// `x-amz-id-2`: base64 of 72 random bytes, which are 96 random digits.
+    static func extended() -> String {
+        String(unsafeUninitializedCapacity: 96) { text in
+            var bits: UInt64 = 0
+            for place in 0..<96 {
+                if place % 10 == 0 { bits = UInt64.random(in: .min ... .max) }
+                text[place] = digit(UInt8(bits & 63))
+                bits >>= 6
+            }
+            return 96
+        }
     }
 
-    private static func hex(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    private static func digit(_ value: UInt8) -> UInt8 {
+        switch value {
+        case 0..<26: 0x41 + value
+        case 26..<52: 0x61 + value - 26
+        case 52..<62: 0x30 + value - 52
+        case 62: UInt8(ascii: "+")
+        default: UInt8(ascii: "/")
+        }
     }
 }

@@ -131,6 +131,23 @@ struct SigV4Tests {
         #expect(SigV4Time.milliseconds(SigV4Time.text(milliseconds)) == milliseconds)
     }
 
+    @Test(
+        "paths are normalised before they are signed, and escaped once more",
+        arguments: [
+            ("", "/"), ("/", "/"), ("//", "/"), ("/./", "/"), ("/a/..", "/"), ("/a/b/../..", "/"), ("/../a", "/a"),
+            ("/a/../../b", "/b"), ("//a//", "/a/"), ("/./a", "/a"), ("/a/.", "/a"), ("/a/./", "/a/"),
+            ("/a/../b/", "/b/"),
+            ("/...", "/..."), ("/a%20b/%2e", "/a%2520b/%252e"), ("/a:b", "/a%3Ab"),
+        ]
+    )
+    func paths(path: String, canonical: String) { #expect(SigV4Canonical.canonicalPath(path) == canonical) }
+
+    @Test("a path is signed as botocore signs it")
+    func pathSignature() throws {
+        let authorization = try #require(sign(path: "//endpoint/./x/../%7Ba%7D/").last?.value)
+        #expect(authorization.hasSuffix("Signature=0f0433aaf1624c6fba692f494fb9682f422bf44ed9af0bd43542eee186c8521b"))
+    }
+
     @Test("credentials never show their secret")
     func secret() { #expect(!"\(credentials)".contains(credentials.secretAccessKey)) }
 }

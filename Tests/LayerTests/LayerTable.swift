@@ -10,7 +10,7 @@ enum LayerTable {
     }()
 
     private static let rows: [[String]] = [
-        ["StreamModel", "AWSProtocol", "DiskIO", "CSystemd", "CChecksums"],
+        ["StreamModel", "AWSProtocol", "DiskIO", "CSystemd", "CChecksums", "CZlib"],
         [
             "KinesisTypes", "FirehoseTypes", "DynamoDBTypes", "RecordBatch", "ShardLog", "StateStore",
             "ConfigurationFile", "AccessPolicy",

@@ -32,9 +32,12 @@ def test_numbers_at_the_edge_of_their_type_end_no_collector(collector, kinesis):
     header = {"x-millrace-producer": "1:9223372036854775807+2"}
     status, kind, _ = raw.post(collector, PUT, records("a", "b"), headers=header)
     assert (status, kind) == (400, "InvalidArgumentException")
-    for region in ["r" * 300, "eu west", 'eu"1', ""]:
+    for region in ["r" * 300, 'eu"1', ""]:
         status, kind, _ = raw.post(collector, "Kinesis_20131202.ListStreams", {}, region=region)
         assert (status, kind) == (400, "InvalidSignatureException"), region
+    # A blank ends the credential, which lacks its other parts then.
+    status, kind, _ = raw.post(collector, "Kinesis_20131202.ListStreams", {}, region="eu west")
+    assert (status, kind) == (400, "IncompleteSignatureException")
     collector.expect_running()
 
 

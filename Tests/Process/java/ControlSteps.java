@@ -93,9 +93,11 @@ final class ControlSteps {
         });
         step("monitoring", found -> {
             var enabled = kinesis.enableEnhancedMonitoring(r -> r.streamName(stream).shardLevelMetrics(MetricsName.ALL));
+            Streams.waitActive(kinesis, stream);
             found.put("before", enabled.currentShardLevelMetricsAsStrings());
             found.put("after", enabled.desiredShardLevelMetricsAsStrings());
             var disabled = kinesis.disableEnhancedMonitoring(r -> r.streamName(stream).shardLevelMetrics(MetricsName.ALL));
+            Streams.waitActive(kinesis, stream);
             found.put("disabled", disabled.desiredShardLevelMetricsAsStrings());
         });
         step("mode", found -> {

@@ -8,6 +8,7 @@ import pytest
 pytest.register_assert_rewrite("checks")
 
 import aws
+import java
 import shapes
 from programs import Collector, eventually
 
@@ -146,3 +147,9 @@ def consumer(kinesis, streams):
         return consumer
 
     return register
+
+
+@pytest.fixture(scope="session")
+def class_path(tmp_path_factory):
+    """The Java programs, compiled."""
+    return java.compile_into(tmp_path_factory.mktemp("classes"))

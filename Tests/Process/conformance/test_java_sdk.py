@@ -18,11 +18,6 @@ CBOR = "application/x-amz-cbor-1.1"
 CLIENTS = ["sync", "async"]
 
 
-@pytest.fixture(scope="module")
-def class_path(tmp_path_factory):
-    return java.compile_into(tmp_path_factory.mktemp("classes"))
-
-
 class Run:
     """What one run of the Java program found, and the collector it spoke to."""
 

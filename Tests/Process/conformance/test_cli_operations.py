@@ -111,8 +111,6 @@ def test_every_operation(cli, own_collector):
     assert settled()["OpenShardCount"] == 2
     assert len(cli("list-shards", *name)["Shards"]) == 6
     assert len(cli("list-shards", *name, "--shard-filter", "Type=AT_LATEST")["Shards"]) == 2
-    # The command line turns the pages by itself.
-    assert len(cli("list-shards", *name, "--page-size", 2)["Shards"]) == 6
 
     reader = cli("register-stream-consumer", *by_arn, "--consumer-name", "reader")["Consumer"]["ConsumerARN"]
     described = cli("describe-stream-consumer", "--consumer-arn", reader)["ConsumerDescription"]

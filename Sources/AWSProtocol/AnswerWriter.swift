@@ -13,6 +13,25 @@ public struct AnswerWriter: Sendable {
         if format == .cbor { cbor.reserveCapacity(capacity) }
     }
 
+    /// Writes behind what stands in `bytes` already, which is moved and not copied.
+    public init(_ format: WireFormat, behind bytes: consuming [UInt8]) {
+        self.format = format
+        switch format {
+        case .json: json = JSONWriter(behind: bytes)
+        case .cbor:
+            json = JSONWriter(reserving: 0)
+            cbor = bytes
+        }
+    }
+
+    /// Hands out what was written, and keeps nothing.
+    public mutating func release() -> [UInt8] {
+        if format == .json { return json.release() }
+        var released: [UInt8] = []
+        swap(&released, &cbor)
+        return released
+    }
+
     /// What was written.
     public var bytes: [UInt8] { format == .json ? json.bytes : cbor }
 
@@ -65,10 +84,10 @@ public struct AnswerWriter: Sendable {
     }
 
     /// Lets `body` append one value's bytes itself, in this writer's format.
-    public mutating func raw(_ body: (inout [UInt8]) -> Void) {
+    public mutating func raw<Failure: Error>(_ body: (inout [UInt8]) throws(Failure) -> Void) throws(Failure) {
         switch format {
-        case .json: json.raw(body)
-        case .cbor: body(&cbor)
+        case .json: try json.raw(body)
+        case .cbor: try body(&cbor)
         }
     }
 
@@ -81,9 +100,9 @@ public struct AnswerWriter: Sendable {
     }
 
     /// A structure or map, its members written by `body`.
-    public mutating func object(_ body: (inout AnswerWriter) -> Void) {
+    public mutating func object<Failure: Error>(_ body: (inout AnswerWriter) throws(Failure) -> Void) throws(Failure) {
         if format == .json { json.beginObject() } else { cbor.append(CBOR.mapStart) }
-        body(&self)
+        try body(&self)
         if format == .json { json.endObject() } else { cbor.append(CBOR.end) }
     }
 

@@ -14,6 +14,17 @@ public struct EventStreamHeaders: Sendable, Equatable {
         }
     }
 
+    /// Encodes strings that are known to be short, and their names to differ.
+    public init(texts: KeyValuePairs<String, String>) {
+        for (name, text) in texts {
+            precondition(!name.isEmpty && name.utf8.count <= 255 && text.utf8.count <= 1024)
+            bytes.append(UInt8(name.utf8.count))
+            bytes += name.utf8
+            append(7, UInt16(text.utf8.count))
+            bytes += text.utf8
+        }
+    }
+
     private mutating func append(_ header: EventStreamMessage.Header) throws(EventStreamError) {
         let name = header.name.utf8
         guard !name.isEmpty else { throw .headerName }
@@ -61,7 +72,8 @@ public enum EventStreamWriter {
         do throws(Failure) {
             try body(&bytes)
         } catch {
-            bytes.removeSubrange(start...)
+            // Whoever moves the bytes away to write them may have lost them.
+            if bytes.count > start { bytes.removeSubrange(start...) }
             throw error
         }
         let length = bytes.count - start + 4

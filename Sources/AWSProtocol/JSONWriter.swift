@@ -10,6 +10,16 @@ public struct JSONWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// Writes behind what stands in `bytes` already, which is moved and not copied.
+    public init(behind bytes: consuming [UInt8]) { self.bytes = bytes }
+
+    /// Hands out what was written, and keeps nothing.
+    public mutating func release() -> [UInt8] {
+        var released: [UInt8] = []
+        swap(&released, &bytes)
+        return released
+    }
+
     /// `{`
     public mutating func beginObject() { open(UInt8(ascii: "{")) }
     /// `}`
@@ -71,9 +81,9 @@ public struct JSONWriter: Sendable {
     }
 
     /// Lets `body` append one JSON value's bytes itself.
-    public mutating func raw(_ body: (inout [UInt8]) -> Void) {
+    public mutating func raw<Failure: Error>(_ body: (inout [UInt8]) throws(Failure) -> Void) throws(Failure) {
         comma()
-        body(&bytes)
+        try body(&bytes)
     }
 
     /// Any tree.

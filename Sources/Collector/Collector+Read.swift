@@ -11,96 +11,29 @@ extension Collector {
     func getShardIterator(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try GetShardIteratorRequest(body: request.body, format: request.format)
         let stream = try serving(asked.stream, request)
-        let record = stream.record
-        guard let id = ShardID(lenient: asked.shardID), let shard = record.shards[id] else {
-            throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, record.key.name)
-        }
-        let ref = stream.ref(id)
-        var position: Position
-        var index = 0
-        do {
-            switch asked.kind {
-            case .trimHorizon: position = try await log.bounds(ref).first
-            case .latest: position = try await log.bounds(ref).tail
-            case .atTimestamp:
-                let time = asked.timestamp ?? 0
-                let current = now()
-                guard time <= current else {
-                    throw AWSError.invalidArgument(
-                        "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
-                            + "timestampInMillis: \(time), currentTimestampInMillis: \(current)"
-                    )
-                }
-                position = try await log.position(ref, arrivedAtOrAfter: time)
-            case .atSequenceNumber, .afterSequenceNumber:
-                let number = try sequenceNumber(asked.startingSequenceNumber ?? "", shard, record)
-                position = Position(rawValue: number.position)
-                index = number.index
-                // The shard's StartingSequenceNumber names no record: behind it stands the first one.
-                if asked.kind == .afterSequenceNumber, number.counter > 0 { index += 1 }
-                let tail = try await log.bounds(ref).tail
-                if number.counter >= 0x7FFF_FFFF_FFFF_FFFF {
-                    (position, index) = (tail, 0)
-                } else if position > tail {
-                    // Waiting there for what no record will ever be would be waiting for ever.
-                    throw AWSError.invalidArgument(
-                        "StartingSequenceNumber \(number) used in GetShardIterator on shard \(id) in stream "
-                            + "\(record.key.name) under account \(configuration.account) is invalid."
-                    )
-                }
-            }
-        } catch let error as ShardLogError {
-            if error == .notFound { throw missingShard(id.description, record.key.name) }
-            throw failure(error, ref)
-        } catch let error as AWSError {
-            throw error
-        } catch {
-            throw .internalFailure
-        }
+        let (shard, cursor) = try await start(
+            at: StartingPosition(
+                operation: request.operation,
+                kind: asked.kind,
+                sequenceNumber: asked.startingSequenceNumber,
+                timestamp: asked.timestamp
+            ),
+            inShard: asked.shardID,
+            of: stream
+        )
         if asked.isDryRun { throw Self.dryRun }
         let token = ShardIteratorToken(
             key: stream.key,
             uid: stream.uid,
-            shard: id.index,
-            position: position,
-            index: index,
+            shard: shard.id.index,
+            position: cursor.position,
+            index: cursor.index,
             issued: now()
         )
         return request.answer { json in
             json.name("ShardIterator")
             json.string(token.encoded(secret: iteratorSecret))
         }
-    }
-
-    private func sequenceNumber(
-        _ text: String,
-        _ shard: Shard,
-        _ record: StreamRecord
-    ) throws(AWSError) -> SequenceNumber {
-        let name = record.key.name
-        guard let number = SequenceNumber(decimal: text) else {
-            throw .invalidArgument(
-                "StartingSequenceNumber \(text) used in GetShardIterator on shard \(shard.id) in stream \(name) under "
-                    + "account \(configuration.account) is invalid."
-            )
-        }
-        guard number.shard == shard.id.index else {
-            throw .invalidArgument(
-                "Invalid StartingSequenceNumber. It encodes \(ShardID(number.shard)), while it was used in a call to a "
-                    + "shard with \(shard.id)"
-            )
-        }
-        guard number.created == shard.created else {
-            throw .invalidArgument(
-                "StartingSequenceNumber \(text) used in GetShardIterator on shard \(shard.id) in stream \(name) under "
-                    + "account \(configuration.account) is invalid because it did not come from this stream."
-            )
-        }
-        return number
-    }
-
-    private func missingShard(_ shard: String, _ stream: String) -> AWSError {
-        .notFound("Shard \(shard) in stream \(stream) under account \(configuration.account) does not exist")
     }
 
     /// What a good request with DryRun is answered.
@@ -210,7 +143,7 @@ extension Collector {
         return max(0, current - (page.lastArrival ?? current))
     }
 
-    private static func write(child: Shard, to json: inout AnswerWriter) {
+    static func write(child: Shard, to json: inout AnswerWriter) {
         json.object { json in
             json.name("ShardId")
             json.string(child.id.description)

@@ -224,6 +224,7 @@ extension Collector {
             streams[stream.key] = nil
             meters.forget(stream.key)
         }
+        stream.subscriptions.wakeAll()
     }
 
     /// Keeps the newest creation stamp of the shards of a name's former streams, decimal.

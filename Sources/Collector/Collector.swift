@@ -31,18 +31,22 @@ public final class Collector: Sendable {
         public var transition: Duration
         /// Whether AWS's quotas hold.
         public var limits: Limits
+        /// How subscriptions of enhanced fan-out behave in time.
+        public var subscriptions: Subscriptions
 
         /// Defaults.
         public init(
             account: String = "000000000000",
             maxRecordsPerProducerRequest: Int = 10_000,
             transition: Duration = .zero,
-            limits: Limits = .none
+            limits: Limits = .none,
+            subscriptions: Subscriptions = Subscriptions()
         ) {
             self.account = account
             self.maxRecordsPerProducerRequest = maxRecordsPerProducerRequest
             self.transition = transition
             self.limits = limits
+            self.subscriptions = subscriptions
         }
     }
 
@@ -124,6 +128,7 @@ public final class Collector: Sendable {
         if let answer = try await streamOperation(request) { return .body(answer) }
         if let answer = try await settingsOperation(request) { return .body(answer) }
         if let answer = try await consumerOperation(request) { return .body(answer) }
+        if request.operation == "SubscribeToShard" { return .events(try await subscribeToShard(request)) }
         throw AWSError("UnknownOperationException", "")
     }
 

@@ -9,6 +9,11 @@ final class Meters: Sendable {
         var bytesRead = 0
         var duplicatesDropped = 0
         var putFailures = 0
+        var subscriptions = 0
+        var subscriptionsRefused = 0
+        var eventsSent = 0
+        var eventRecords = 0
+        var eventBytes = 0
     }
 
     private let counts = Mutex<[StreamKey: Counts]>([:])
@@ -44,6 +49,15 @@ extension Collector {
             $0.duplicatesDropped
         }
         metric("put_failures_total", "Records that were refused because the log failed.") { $0.putFailures }
+        metric("subscriptions_total", "SubscribeToShard.Success: subscriptions that began.") { $0.subscriptions }
+        metric("subscriptions_refused_total", "SubscribeToShard.RateExceeded: refused because the place is taken.") {
+            $0.subscriptionsRefused
+        }
+        metric("subscription_events_total", "SubscribeToShardEvent.Success: events sent.") { $0.eventsSent }
+        metric("subscription_records_total", "SubscribeToShardEvent.Records: records sent.") { $0.eventRecords }
+        metric("subscription_bytes_total", "SubscribeToShardEvent.Bytes: bytes of data and keys sent.") {
+            $0.eventBytes
+        }
         return text
     }
 }

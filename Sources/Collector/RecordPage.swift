@@ -23,8 +23,8 @@ struct RecordPage {
         var bytes: Int
     }
 
-    /// The whole list in the answer's format.
-    private(set) var bytes: [UInt8] = []
+    /// The whole list in the answer's format, behind what stood there before.
+    private(set) var bytes: [UInt8]
     /// Records in it.
     private(set) var count = 0
     /// Bytes of data and partition keys in it.
@@ -41,19 +41,30 @@ struct RecordPage {
     /// Writes the records of whole frames, beginning with the one numbered `index` of the frame at `position`. Frames before
     /// a damaged one, or one whose key is missing, are written: the next page begins at it, and throws. Throws `FrameError`,
     /// and `AWSError` for a key that can't be used.
+    ///
+    /// - Parameter bytes: what the list is written behind; it is moved, not copied.
     init(
         _ slab: FrameSlab,
         from position: Position,
         index: Int,
         of source: RecordSource,
         as format: WireFormat,
-        limit: Limit
+        limit: Limit,
+        behind bytes: consuming [UInt8] = []
     ) throws {
+        self.bytes = bytes
         next = slab.next
         switch format {
         case .json: try write(slab, from: (position, index), of: source, limit, JSONRecordWriter.self)
         case .cbor: try write(slab, from: (position, index), of: source, limit, CBORRecordWriter.self)
         }
+    }
+
+    /// Hands out the bytes, and keeps nothing of them.
+    mutating func release() -> [UInt8] {
+        var released: [UInt8] = []
+        swap(&released, &bytes)
+        return released
     }
 
     private mutating func write<Writer: RecordWriter>(
@@ -63,7 +74,7 @@ struct RecordPage {
         _ limit: Limit,
         _ writer: Writer.Type
     ) throws {
-        bytes.reserveCapacity(Writer.room(forLogBytes: slab.bytes.count) + 256)
+        bytes.reserveCapacity(bytes.count + Writer.room(forLogBytes: slab.bytes.count) + 256)
         Writer.beginList(&bytes)
         try slab.bytes.withUnsafeBytes { slabBytes in
             var end = Int64.min

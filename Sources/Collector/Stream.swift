@@ -42,6 +42,8 @@ final class Stream: Sendable {
     private let state: Mutex<State>
 
     private let nextSnapshot = Mutex<Int64?>(nil)
+    /// Enhanced fan-out: who is pushed its records.
+    let subscriptions = SubscriptionList()
 
     init(_ record: StreamRecord, revision: Revision, routes: Routes) {
         key = record.key
@@ -87,6 +89,7 @@ final class Stream: Sendable {
             state.revision = revision
             if let routes { state.routes = routes }
         }
+        subscriptions.wakeAll()
     }
 
     func ref(_ shard: ShardID) -> ShardRef { ShardRef(stream: uid, index: shard.index) }

@@ -37,8 +37,11 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
 
     /// The shard's EndingSequenceNumber: sorts above all its records.
     public static func end(created: UInt64, closed: UInt64, shard: UInt32) -> SequenceNumber {
-        SequenceNumber(created: created, counter: 0x7FFF_FFFF_FFFF_FFFF, time: closed, shard: shard)
+        SequenceNumber(created: created, counter: endCounter, time: closed, shard: shard)
     }
+
+    /// The counter of EndingSequenceNumbers; no record's reaches it.
+    public static let endCounter: UInt64 = 0x7FFF_FFFF_FFFF_FFFF
 
     /// How many decimal digits a number has.
     public static let digits = 56

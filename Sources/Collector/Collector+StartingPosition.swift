@@ -1,0 +1,101 @@
+import AWSProtocol
+import KinesisTypes
+import ShardLog
+import StreamModel
+
+/// Where GetShardIterator and SubscribeToShard are asked to start.
+struct StartingPosition: Sendable {
+    /// The operation, as messages name it.
+    var operation: String
+    var kind: GetShardIteratorRequest.Kind
+    /// For the two kinds that need one.
+    var sequenceNumber: String?
+    /// For `atTimestamp`, in milliseconds since 1970.
+    var timestamp: Int64?
+}
+
+extension Collector {
+    /// The shard that a request names, and where in it reading starts.
+    func start(
+        at asked: StartingPosition,
+        inShard name: String,
+        of stream: Stream
+    ) async throws(AWSError) -> (shard: Shard, cursor: ReadCursor) {
+        let record = stream.record
+        guard let id = ShardID(lenient: name), let shard = record.shards[id] else {
+            throw missingShard(ShardID(lenient: name)?.description ?? name, record.key.name)
+        }
+        let ref = stream.ref(id)
+        do {
+            switch asked.kind {
+            case .trimHorizon: return (shard, ReadCursor(try await log.bounds(ref).first))
+            case .latest: return (shard, ReadCursor(try await log.bounds(ref).tail))
+            case .atTimestamp:
+                let time = try timestamp(asked)
+                return (shard, ReadCursor(try await log.position(ref, arrivedAtOrAfter: time)))
+            case .atSequenceNumber, .afterSequenceNumber:
+                let number = try sequenceNumber(asked, shard, record)
+                let tail = try await log.bounds(ref).tail
+                if number.counter >= SequenceNumber.endCounter { return (shard, ReadCursor(tail)) }
+                let cursor = asked.kind == .atSequenceNumber ? ReadCursor(at: number) : ReadCursor(after: number)
+                // Waiting there for what no record will ever be would be waiting for ever.
+                guard cursor.position <= tail else { throw invalid(asked, shard, record) }
+                return (shard, cursor)
+            }
+        } catch let error as ShardLogError {
+            if error == .notFound { throw missingShard(id.description, record.key.name) }
+            throw failure(error, ref)
+        } catch let error as AWSError {
+            throw error
+        } catch {
+            throw .internalFailure
+        }
+    }
+
+    private func timestamp(_ asked: StartingPosition) throws(AWSError) -> Int64 {
+        let (time, current) = (asked.timestamp ?? 0, now())
+        guard time <= current else {
+            throw .invalidArgument(
+                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
+                    + "timestampInMillis: \(time), currentTimestampInMillis: \(current)"
+            )
+        }
+        return time
+    }
+
+    private func sequenceNumber(
+        _ asked: StartingPosition,
+        _ shard: Shard,
+        _ record: StreamRecord
+    ) throws(AWSError) -> SequenceNumber {
+        guard let number = SequenceNumber(decimal: asked.sequenceNumber ?? "") else {
+            throw invalid(asked, shard, record)
+        }
+        guard number.shard == shard.id.index else {
+            throw .invalidArgument(
+                "Invalid StartingSequenceNumber. It encodes \(ShardID(number.shard)), while it was used in a call to a "
+                    + "shard with \(shard.id)"
+            )
+        }
+        guard number.created == shard.created else {
+            throw invalid(asked, shard, record, " because it did not come from this stream")
+        }
+        return number
+    }
+
+    private func invalid(
+        _ asked: StartingPosition,
+        _ shard: Shard,
+        _ record: StreamRecord,
+        _ why: String = ""
+    ) -> AWSError {
+        .invalidArgument(
+            "StartingSequenceNumber \(asked.sequenceNumber ?? "") used in \(asked.operation) on shard \(shard.id) in stream "
+                + "\(record.key.name) under account \(configuration.account) is invalid\(why)."
+        )
+    }
+
+    func missingShard(_ shard: String, _ stream: String) -> AWSError {
+        .notFound("Shard \(shard) in stream \(stream) under account \(configuration.account) does not exist")
+    }
+}

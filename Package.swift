@@ -112,9 +112,8 @@ let package = Package(
         library(
             "CollectorServer",
             [
-                "Collector", "Delivery", "LeaseTable", "AWSProtocol", "AccessPolicy", "ConfigurationFile", "CZlib",
-                crypto,
-                nio, nioPosix, nioTLS, nioHTTP1, nioHTTP2, nioSSL, logging,
+                "Collector", "Delivery", "LeaseTable", "AuditTrail", "AWSProtocol", "AccessPolicy", "ConfigurationFile",
+                "CZlib", crypto, nio, nioPosix, nioTLS, nioHTTP1, nioHTTP2, nioSSL, logging,
             ]
         ),
         // 5
@@ -122,7 +121,7 @@ let package = Package(
             "millrace-collector",
             [
                 "CollectorServer", "Collector", "Delivery", "LeaseTable", "EmbeddedLog", "EmbeddedState", "StreamKeys",
-                "AWSProtocol", "ConfigurationFile", "CSystemd", lifecycle, unixSignals,
+                "AuditTrail", "AWSProtocol", "ConfigurationFile", "CSystemd", lifecycle, unixSignals,
             ]
         ),
         program("millrace-agent", ["Agent", "AWSClient", "ConfigurationFile", "CSystemd", lifecycle, unixSignals]),

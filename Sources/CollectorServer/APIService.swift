@@ -1,4 +1,5 @@
 import AWSProtocol
+import AuditTrail
 import Collector
 import Delivery
 import LeaseTable
@@ -12,20 +13,23 @@ public struct APIService: Sendable {
     let delivery: DeliveryService
     let leases: LeaseTables
     let authenticator: Authenticator
+    let audit: AuditTrail?
     let logger: Logger
 
-    /// A service over a collector.
+    /// A service over a collector. Without `audit`, calls leave no trail.
     public init(
         collector: Collector,
         delivery: DeliveryService,
         leases: LeaseTables,
         authenticator: Authenticator,
+        audit: AuditTrail? = nil,
         logger: Logger
     ) {
         self.collector = collector
         self.delivery = delivery
         self.leases = leases
         self.authenticator = authenticator
+        self.audit = audit
         self.logger = logger
     }
 
@@ -66,7 +70,7 @@ public struct APIService: Sendable {
                 producer: exchange.header("x-millrace-producer"),
                 caller: caller
             )
-            switch try await dispatch(target.service, request) {
+            switch try await audited(target.service, request, id) {
             case .body(let bytes): return HTTPAnswer(status: 200, contentType: media.name, body: .bytes(bytes))
             case .events(let feed):
                 return HTTPAnswer(status: 200, contentType: "application/vnd.amazon.eventstream", body: .feed(feed))
@@ -83,6 +87,27 @@ public struct APIService: Sendable {
                 )
             }
             return Refusals.error(error, media, format)
+        }
+    }
+
+    /// Carries a request out, and writes down that it was, or why not.
+    private func audited(
+        _ service: Target.Service,
+        _ request: APIRequest,
+        _ id: RequestID
+    ) async throws(AWSError) -> APIAnswer {
+        guard let audit, let caller = request.caller,
+            AuditEvent.isRecorded(service: service.signingName, operation: request.operation)
+        else {
+            return try await dispatch(service, request)
+        }
+        do throws(AWSError) {
+            let answer = try await dispatch(service, request)
+            audit.record(AuditEvent(service, request, from: caller, id, answer: answer.bytes).line())
+            return answer
+        } catch {
+            audit.record(AuditEvent(service, request, from: caller, id, error: error).line())
+            throw error
         }
     }
 

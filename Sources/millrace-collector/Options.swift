@@ -42,6 +42,14 @@ struct Options: ParsableArguments {
     )
     var encryptionKeys: String?
 
+    @Option(
+        help: """
+            Where control calls are written down as CloudTrail does, a line of JSON each; none: nowhere. \
+            [MILLRACE_AUDIT_LOG] (default: DATA-DIR/audit/audit.jsonl)
+            """
+    )
+    var auditLog: String?
+
     @Option(help: "A PEM certificate chain: serves TLS. [MILLRACE_TLS_CERT]")
     var tlsCert: String?
 
@@ -49,7 +57,8 @@ struct Options: ParsableArguments {
     var tlsKey: String?
 
     private static let names = [
-        "data-dir", "listen", "account", "auth", "sink-root", "limits", "transition-millis", "encryption-keys",
+        "data-dir", "listen", "account", "auth", "sink-root", "limits", "transition-millis", "audit-log",
+        "encryption-keys",
         "tls-cert",
         "tls-key",
     ]
@@ -125,6 +134,8 @@ struct Options: ParsableArguments {
             account: account,
             verifiesSignatures: verifies,
             transition: .milliseconds(transition),
+            auditLog: sources.find("audit-log", auditLog).map(\.text).map { $0 == "none" ? nil : $0 }
+                ?? folder + "/audit/audit.jsonl",
             sinkRoot: sources.find("sink-root", sinkRoot)?.text ?? folder + "/sinks",
             access: AccessFiles(
                 configuration: sources.path,
@@ -145,6 +156,8 @@ struct Settings {
     var account: String
     var verifiesSignatures: Bool
     var transition: Duration
+    /// Nil: no trail is kept.
+    var auditLog: String?
     var sinkRoot: String
     /// Where keys and policies stand.
     var access: AccessFiles

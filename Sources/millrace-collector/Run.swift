@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuditTrail
 import CSystemd
 import Collector
 import CollectorServer
@@ -76,6 +77,7 @@ struct Run: AsyncParsableCommand {
             verifies: settings.verifiesSignatures,
             now: now
         )
+        let audit = settings.auditLog.map { AuditTrail(path: $0, logger: logger) }
         let server = HTTPServer(
             configuration: HTTPServer.Configuration(
                 host: settings.listen.host,
@@ -87,6 +89,7 @@ struct Run: AsyncParsableCommand {
                 delivery: delivery,
                 leases: LeaseTables(store: state, account: settings.account),
                 authenticator: authenticator,
+                audit: audit,
                 logger: logger
             ),
             logger: logger
@@ -108,6 +111,7 @@ struct Run: AsyncParsableCommand {
             try await group.run()
         } catch is CancellationError {}
         _ = sd_notify(0, "STOPPING=1")
+        audit?.close()
         await collector.saveSnapshots()
         await log.close()
         try state.close()

@@ -92,6 +92,15 @@ def is_open(shard):
     return "EndingSequenceNumber" not in shard["SequenceNumberRange"]
 
 
+def expect_no_hole(shards):
+    """The ranges cover every hash key; where a shard ended and its child began in one moment, both may be there."""
+    reached = -1
+    for start, end in sorted(hash_range(shard) for shard in shards):
+        assert start <= reached + 1, f"nothing from {reached + 1} to {start - 1}"
+        reached = max(reached, end)
+    assert reached == MOST
+
+
 def expect_cover(shards):
     """The ranges cover every hash key exactly once."""
     ranges = sorted(hash_range(shard) for shard in shards)

@@ -1,6 +1,7 @@
 """One collector for the whole suite, without limits and with quick changes; every test has streams of its own."""
 
 import itertools
+import secrets
 import subprocess
 
 import pytest
@@ -16,9 +17,24 @@ QUICK = ("--limits", "none", "--transition-millis", "20")
 numbers = itertools.count(1)
 
 
+# The id of a key, and the names of others.
+KEY_ID = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
+KEY_NAMES = ("mine", "gone", "gone.disabled")
+
+
+def with_keys(collector):
+    """Adds encryption keys to those that the collector makes itself."""
+    keys = collector.data / "keys"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    for name in (KEY_ID, *KEY_NAMES):
+        keys.joinpath(name).touch(mode=0o600)
+        keys.joinpath(name).write_text(secrets.token_hex(32))
+    return collector
+
+
 def running(folder, *extra):
     collector = Collector(folder, extra=[*QUICK, *extra]).start()
-    yield collector
+    yield with_keys(collector)
     collector.kill9()
 
 
@@ -54,7 +70,7 @@ def either(request):
 @pytest.fixture
 def own_collector(stage):
     """A collector of the test's own, for what counts over the whole account."""
-    return stage.collector(extra=QUICK)
+    return with_keys(stage.collector(extra=QUICK))
 
 
 def watched(collector, **keys):

@@ -113,10 +113,10 @@ class Life:
         call("DisableEnhancedMonitoring", StreamName="nowhere", ShardLevelMetrics=["ALL"])
         call("UpdateMaxRecordSize", StreamARN=arn, MaxRecordSizeInKiB=2048)
         call("UpdateMaxRecordSize", StreamARN=arn, MaxRecordSizeInKiB=20480)
-        call("StartStreamEncryption", **stream, EncryptionType="KMS", KeyId="alias/k")
-        call("StartStreamEncryption", StreamName="nowhere", EncryptionType="KMS", KeyId="alias/k")
-        call("StopStreamEncryption", **stream, EncryptionType="KMS", KeyId="alias/k")
-        call("StopStreamEncryption", StreamName="nowhere", EncryptionType="KMS", KeyId="alias/k")
+        call("StartStreamEncryption", **stream, EncryptionType="KMS", KeyId="alias/mine")
+        call("StartStreamEncryption", StreamName="nowhere", EncryptionType="KMS", KeyId="alias/mine")
+        call("StopStreamEncryption", **stream, EncryptionType="KMS", KeyId="alias/mine")
+        call("StopStreamEncryption", StreamName="nowhere", EncryptionType="KMS", KeyId="alias/mine")
 
     def records(self, stream, arn):
         call = self.call

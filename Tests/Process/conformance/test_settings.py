@@ -4,6 +4,7 @@ import pytest
 
 import aws
 from checks import at_least, at_most, breaks, refused
+from conftest import KEY_ID
 from programs import ACCOUNT
 
 METRICS = {
@@ -15,7 +16,6 @@ METRICS = {
     "ReadProvisionedThroughputExceeded",
     "WriteProvisionedThroughputExceeded",
 }
-UUID = "0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f"
 ARN_START = f"arn:aws:kms:us-east-1:{ACCOUNT}"
 
 
@@ -53,7 +53,7 @@ def test_retention_is_refused_in_awss_words(kinesis, streams, stream):
     assert streams.summary(stream)["RetentionPeriodHours"] == 30
 
 
-@pytest.mark.parametrize("key", ["alias/aws/kinesis", "alias/mine", UUID, f"{ARN_START}:key/{UUID}", f"{ARN_START}:alias/x"])
+@pytest.mark.parametrize("key", ["alias/aws/kinesis", "alias/mine", KEY_ID, f"{ARN_START}:key/{KEY_ID}", f"{ARN_START}:alias/mine"])
 def test_encryption_is_started_and_stopped(kinesis, streams, stream, key):
     before = kinesis.put_record(StreamName=stream, Data=b"plain", PartitionKey="k")
     assert before.get("EncryptionType", "NONE") == "NONE"
@@ -77,8 +77,16 @@ def test_encryption_is_started_and_stopped(kinesis, streams, stream, key):
     assert [record["Data"] for record in records] == [b"plain", b"secret", b"batch", b"open"]
 
 
+def test_encryption_is_refused_with_a_key_that_is_not_there_or_disabled(kinesis, streams, stream):
+    start = kinesis.start_stream_encryption
+    for key in ("alias/nobody", "11111111-2222-3333-4444-555555555555"):
+        refused("KMSNotFoundException", start, StreamName=stream, EncryptionType="KMS", KeyId=key)
+    refused("KMSDisabledException", start, StreamName=stream, EncryptionType="KMS", KeyId="alias/gone")
+    assert streams.summary(stream)["EncryptionType"] == "NONE"
+
+
 def test_encryption_is_refused_for_a_strange_key_and_type(kinesis, stream):
-    for key in ("not a key", "alias", UUID[:-1], "arn:aws:s3:::bucket"):
+    for key in ("not a key", "alias", KEY_ID[:-1], "arn:aws:s3:::bucket"):
         refused("InvalidArgumentException", kinesis.start_stream_encryption, StreamName=stream, EncryptionType="KMS", KeyId=key)
     refused(
         "InvalidArgumentException",

@@ -127,12 +127,19 @@ let package = Package(
         program("millrace-agent", ["Agent", "AWSClient", "ConfigurationFile", "CSystemd", lifecycle, unixSignals]),
         program("millrace-worker", ["Consumer", "AWSClient", lifecycle, unixSignals]),
         program("millrace", ["AWSClient", "AWSProtocol"]),
+        // measures; run by hand
+        .executableTarget(
+            name: "encryption-bench",
+            dependencies: ["RecordBatch"],
+            path: "Tests/Bench/encryption",
+            swiftSettings: strict
+        ),
         // tests
         tests("AWSProtocolTests", ["AWSProtocol"]),
         tests("AccessPolicyTests", ["AccessPolicy", "AWSProtocol"]),
         tests("AWSClientTests", ["AWSClient", "AWSProtocol", nio, nioPosix, nioHTTP1, logging]),
         tests("StreamModelTests", ["StreamModel"]),
-        tests("RecordBatchTests", ["RecordBatch", "CChecksums"]),
+        tests("RecordBatchTests", ["RecordBatch", "CChecksums", crypto]),
         tests("StreamKeysTests", ["StreamKeys", "RecordBatch", "AWSProtocol", logging]),
         tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch"]),
         tests("StateStoreTests", ["StateStore", "EmbeddedState"]),

@@ -38,6 +38,7 @@ public enum FrameEncoder {
         precondition(run.count > 0)
         let head = Head(
             count: run.count,
+            records: run.byteCount,
             userBytes: run.userBytes,
             producers: run.producers,
             producerCapacity: run.producerCapacity,
@@ -86,6 +87,8 @@ public enum FrameEncoder {
     /// Everything that stands in front of a frame's records, but for the checksums and what encrypting writes.
     private struct Head {
         let count: Int
+        /// Bytes of them.
+        let records: Int
         let userBytes: Int
         let producers: [ProducerRange]
         let producerCapacity: Int
@@ -95,7 +98,9 @@ public enum FrameEncoder {
         let epoch: UInt32
         let source: FrameSource
 
-        var sidecar: Int { FrameLayout.sidecar(producers: producerCapacity, key: key) }
+        var sidecar: Int {
+            FrameLayout.sidecar(producers: producerCapacity) + FrameLayout.encryption(records: records, key: key)
+        }
         /// Where the batch starts.
         var batch: Int { FrameLayout.envelope + sidecar }
         /// Where the records start.

@@ -49,10 +49,10 @@ public struct DataKey: Sendable {
     let key: SymmetricKey
 }
 
-/// What a process encrypts a stream's frames with: a data key of its own and a count of the frames, so that no nonce comes
+/// What a process encrypts a stream's frames with: a data key of its own and a count of the pieces, so that no nonce comes
 /// twice.
 ///
-/// A nonce is the frame's number under this key, 32 bits, and 64 random bits. The number alone keeps nonces apart within the
+/// A nonce is the piece's number under this key, 32 bits, and 64 random bits. The number alone keeps nonces apart within the
 /// process; the random bits keep them apart where a machine was copied as it ran, and both copies go on with the same key
 /// and number.
 public final class FrameKey: Sendable {
@@ -66,9 +66,9 @@ public final class FrameKey: Sendable {
     let dataKey: DataKey
     private let used = Atomic<UInt64>(0)
 
-    /// Frames after which a key should be replaced: 2^24; more than 2^32 can't be encrypted. Of 1 MiB each they are 2^40
-    /// blocks of AES, where GCM's bound for telling them from noise is 2^-49.
-    public static let frameLimit: UInt64 = 1 << 24
+    /// Pieces after which a key should be replaced: 2^24; more than 2^32 can't be encrypted. They are 2^36 blocks of AES, a
+    /// TiB, where GCM's bound for telling them from noise is 2^-57.
+    public static let pieceLimit: UInt64 = 1 << 24
 
     /// Derives a data key.
     ///
@@ -84,15 +84,15 @@ public final class FrameKey: Sendable {
     }
 
     /// Whether another one should take its place.
-    public var isWornOut: Bool { used.load(ordering: .relaxed) >= Self.frameLimit }
+    public var isWornOut: Bool { used.load(ordering: .relaxed) >= Self.pieceLimit }
 
-    /// Bytes of its section in a frame's sidecar.
-    var sectionLength: Int { FrameCipher.section + name.utf8.count }
+    /// Bytes of its section in the sidecar of a frame with so many bytes of records.
+    func sectionLength(records: Int) -> Int { FrameCipher.section(records: records) + name.utf8.count }
 
-    /// The number of the next frame.
-    func nextNumber() -> UInt32 {
-        let number = used.add(1, ordering: .relaxed).oldValue
-        precondition(number <= UInt32.max, "a data key was used for 2^32 frames: it is replaced long before")
-        return UInt32(number)
+    /// Takes the numbers of a frame's pieces; returns the first.
+    func takeNumbers(_ count: Int) -> UInt32 {
+        let (first, next) = used.add(UInt64(count), ordering: .relaxed)
+        precondition(next <= 1 << 32, "a data key was used for 2^32 pieces: it is replaced long before")
+        return UInt32(first)
     }
 }

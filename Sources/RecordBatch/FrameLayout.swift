@@ -39,10 +39,12 @@ enum FrameLayout {
     static let sidecarFlag: UInt16 = 1
     static let encryptedFlag: UInt16 = 2
 
-    /// Bytes of a sidecar with room for so many producers and, where there is a key, for what it needs.
-    static func sidecar(producers: Int, key: FrameKey?) -> Int {
-        (producers == 0 ? 0 : sectionHeader + producers * producer)
-            + (key.map { sectionHeader + $0.sectionLength } ?? 0)
+    /// Bytes of a plain frame's sidecar with room for so many producers.
+    static func sidecar(producers: Int) -> Int { producers == 0 ? 0 : sectionHeader + producers * producer }
+
+    /// Bytes of what an encrypted one has in its sidecar beside them.
+    static func encryption(records: Int, key: FrameKey?) -> Int {
+        key.map { sectionHeader + $0.sectionLength(records: records) } ?? 0
     }
 }
 

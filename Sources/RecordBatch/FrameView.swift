@@ -158,9 +158,14 @@ public struct FrameView {
         guard header.isEncrypted else { return nil }
         let kind = bytes.load(UInt16.self, at: 46)
         guard kind == FrameCipher.kind, let section = section(FrameLayout.encryptionTag),
-            section.count >= FrameCipher.section, bytes[section.lowerBound - FrameLayout.sectionHeader + 1] == 1
+            section.count >= FrameCipher.section(records: recordBytes.count),
+            bytes[section.lowerBound - FrameLayout.sectionHeader + 1] == 1
         else { throw .encryption(kind: kind) }
-        return FrameEncryption(bytes, section)
+        return FrameEncryption(
+            bytes,
+            section,
+            name: section.lowerBound + FrameCipher.section(records: recordBytes.count)
+        )
     }
 
     /// The records of a plain frame. Throws `FrameError.encrypted` for one that must be opened first.
@@ -216,10 +221,10 @@ public struct FrameEncryption: Sendable, Equatable {
     /// Where the section stands in the frame.
     let section: Int
 
-    init(_ frame: UnsafeRawBufferPointer, _ section: Range<Int>) {
+    init(_ frame: UnsafeRawBufferPointer, _ section: Range<Int>, name: Int) {
         fingerprint = frame.load(UInt128.self, at: section.lowerBound)
         salt = frame.load(UInt128.self, at: section.lowerBound + 16)
-        name = String(decoding: frame[section.lowerBound + FrameCipher.section..<section.upperBound], as: UTF8.self)
+        self.name = String(decoding: frame[name..<section.upperBound], as: UTF8.self)
         self.section = section.lowerBound
     }
 }

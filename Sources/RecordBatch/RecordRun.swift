@@ -29,7 +29,7 @@ public struct RecordRun: Sendable {
         self.producerCapacity = producerCapacity
         self.key = key
         headroom =
-            FrameLayout.envelope + FrameLayout.sidecar(producers: producerCapacity, key: nil) + BatchLayout.header
+            FrameLayout.envelope + FrameLayout.sidecar(producers: producerCapacity) + BatchLayout.header
         storage = []
         storage.reserveCapacity(headroom + reserving)
         storage.append(contentsOf: repeatElement(0, count: headroom))

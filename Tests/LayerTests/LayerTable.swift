@@ -21,7 +21,7 @@ enum LayerTable {
         ],
         ["Collector", "Delivery", "Agent", "Consumer"],
         ["CollectorServer", "Console"],
-        ["millrace-agent", "millrace-collector", "millrace-worker", "millrace"],
+        ["millrace-agent", "millrace-collector", "millrace-worker", "millrace", "encryption-bench"],
     ]
 
     /// The arrows inside one layer, each with a reason in the design: a delivery stream is a client of the collector,

@@ -1,4 +1,5 @@
 import CChecksums
+import Crypto
 import Testing
 
 @testable import RecordBatch
@@ -136,6 +137,62 @@ struct EncryptionTests {
             var changed = frame
             changed[at] ^= 1
             #expect(try read(checked(changed)) == [secret])
+        }
+    }
+
+    @Test("of more than one piece have a nonce and a tag for each, and none can take another's place")
+    func pieces() throws {
+        let size = FrameCipher.pieceSize
+        let value = (0..<2 * size + 100).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+        let frame = seal([run([value], key: key())])
+        #expect(try read(frame) == [value])
+        // As the format's page says it, step by step.
+        let (section, name) = (64 + 8, "alias/orders".utf8.count)
+        let records = section + 44 + 3 * 16 + name + 61
+        let dataKey = HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: Array(0..<32) as [UInt8]),
+            salt: [7] + [UInt8](repeating: 0, count: 15),
+            info: Array("millrace frame 1s-1".utf8),
+            outputByteCount: 32
+        )
+        var opened: [UInt8] = []
+        for piece in 1..<3 {
+            let range = records + piece * size..<min(frame.count, records + (piece + 1) * size)
+            let tag = section + 44 + piece * 16
+            let nonce = [UInt8(piece), 0, 0, 0] + frame[section + 36..<section + 44]
+            let box = try AES.GCM.SealedBox(
+                nonce: AES.GCM.Nonce(data: nonce),
+                ciphertext: frame[range],
+                tag: frame[tag..<tag + 16]
+            )
+            opened += try AES.GCM.open(box, using: dataKey)
+        }
+        // Behind the value stands the record's last byte, its number of headers.
+        #expect(opened.count > size && Array(opened.dropLast()) == value.suffix(opened.count - 1))
+
+        var swapped = frame
+        for (one, other, count) in [(records, records + size, size), (section + 44, section + 60, 16)] {
+            for index in 0..<count { swapped.swapAt(one + index, other + index) }
+        }
+        #expect(throws: FrameError.authentication) { try read(checked(swapped)) }
+        for at in [records + size, records + 2 * size, section + 44 + 16, section + 44 + 32] {
+            var changed = frame
+            changed[at] ^= 1
+            #expect(throws: FrameError.authentication) { try read(checked(changed)) }
+        }
+        // Another frame's piece of the same place and key.
+        let other = seal([run([value], key: key())])
+        var mixed = frame
+        mixed.replaceSubrange(records + size..<records + 2 * size, with: other[records + size..<records + 2 * size])
+        mixed.replaceSubrange(section + 60..<section + 76, with: other[section + 60..<section + 76])
+        #expect(throws: FrameError.authentication) { try read(checked(mixed)) }
+    }
+
+    @Test("of every size around a piece's come back as they were")
+    func sizes() throws {
+        for size in [0, 1, 2, 63, 64, 65].map({ $0 * 1024 }) + (-30...5).map({ FrameCipher.pieceSize + $0 }) {
+            let value = [UInt8](repeating: 0x5A, count: size)
+            #expect(try read(seal([run([value], key: key())])) == [value])
         }
     }
 

@@ -130,7 +130,11 @@ public struct RequestReader: Sendable {
     /// A boolean; nil when absent.
     public mutating func bool(_ name: String) throws(AWSError) -> Bool? {
         guard let member = value[name] else { return nil }
-        guard let truth = member.bool else { throw .serialization(Self.conversion(member, to: "an Boolean")) }
+        guard let truth = member.bool else {
+            // Text alone is quoted.
+            if let text = member.string { throw .serialization("'\(text)' can not be converted to an Boolean") }
+            throw .serialization(Self.conversion(member, to: "an Boolean"))
+        }
         return truth
     }
 

@@ -33,6 +33,7 @@ extension Collector {
                 filter = nil
             }
         }
+        if record.status == .creating { try requireActive(record) }
         let shards = try await filtered(record, filter).filter { after == nil || $0.id > after! }
         let page = shards.prefix(min(asked.maxResults, 1000))
         let hasMore = page.count < shards.count

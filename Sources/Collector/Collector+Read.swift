@@ -10,7 +10,14 @@ extension Collector {
 
     func getShardIterator(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try GetShardIteratorRequest(body: request.body, format: request.format)
-        let stream = try serving(asked.stream, request)
+        let stream: Stream
+        do throws(AWSError) {
+            stream = try serving(asked.stream, request)
+        } catch {
+            // This operation names the shard even when the stream is what is missing.
+            guard error.code == "ResourceNotFoundException" else { throw error }
+            throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, asked.stream.name)
+        }
         let (shard, cursor) = try await start(
             at: StartingPosition(
                 operation: request.operation,

@@ -61,7 +61,8 @@ extension Collector {
         let tags = present.merging(added) { $1 }
         guard tags.count <= TagRules.limit else {
             throw .invalidArgument(
-                "\(subject) a given stream cannot have more than \(TagRules.limit) tags associated with it."
+                // AWS still names the limit of earlier years.
+                "\(subject) a given stream cannot have more than 10 tags associated with it."
             )
         }
         return tags

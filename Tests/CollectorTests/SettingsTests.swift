@@ -57,7 +57,7 @@ struct SettingsTests {
             try await service.call("AddTagsToStream", #"{"StreamName":"s","Tags":{\#(tags)}}"#)
         }
         for (tags, words) in [
-            (#"{"one more":"v"}"#, "cannot have more than 50 tags"),
+            (#"{"one more":"v"}"#, "cannot have more than 10 tags"),
             (#"{"k0":"a;b"}"#, "Some tags contain invalid characters"),
             (#"{"k0":"100%"}"#, "contained illegal characters"), (#"{"aws:x":"v"}"#, "reserved"),
         ] {

@@ -86,8 +86,9 @@ let package = Package(
         library(
             "Collector",
             [
-                "StreamModel", "AWSProtocol", "AccessPolicy", "KinesisTypes", "RecordBatch", "ShardLog", "StateStore",
-                "StreamKeys", "CChecksums", crypto, logging,
+                "StreamModel", "AWSProtocol", "AccessPolicy", "KinesisTypes", "FirehoseTypes", "RecordBatch",
+                "ShardLog",
+                "StateStore", "StreamKeys", "CChecksums", crypto, logging,
             ]
         ),
         library(

@@ -9,6 +9,7 @@ extension RequestReader {
         required: Bool = false
     ) throws(AWSError) -> [String]? {
         guard let member = raw(name) else { return missing(name, required) }
+        if member.members != nil { throw .serialization(Self.conversion(member, to: "a List")) }
         guard let elements = member.array else { throw .serialization("Expected list or null") }
         var texts: [String] = []
         for element in elements {
@@ -41,6 +42,7 @@ extension RequestReader {
         required: Bool = false
     ) throws(AWSError) -> [String: String]? {
         guard let member = raw(name) else { return missing(name, required) }
+        if member.array != nil { throw .serialization(Self.conversion(member, to: "a Map")) }
         guard let members = member.members else { throw .serialization("Expected map or null") }
         var pairs: [String: String] = [:]
         var shown: [String] = []

@@ -22,11 +22,13 @@ public struct Pattern: Sendable {
 
     /// `0|([1-9]\d{0,n})`: decimal numbers of at most n + 1 digits.
     public static func decimal(moreDigits: Int) -> Pattern {
-        Pattern("0|([1-9]\\d{0,\(moreDigits)})") { text in
-            let digits = text.utf8
-            return !digits.isEmpty && digits.count <= moreDigits + 1 && digits.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
-                && (digits.count == 1 || digits.first != 0x30)
-        }
+        Pattern("0|([1-9]\\d{0,\(moreDigits)})") { isDecimal($0.utf8, atMost: moreDigits + 1) }
+    }
+
+    /// Whether these are a decimal number's digits, so many at most, without leading zeros.
+    public static func isDecimal(_ digits: some Collection<UInt8>, atMost count: Int) -> Bool {
+        !digits.isEmpty && digits.count <= count && digits.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+            && (digits.count == 1 || digits.first != 0x30)
     }
 }
 
@@ -65,6 +67,9 @@ public struct RequestReader: Sendable {
             }
         }
     }
+
+    /// Reads members that were found in another way than by parsing a body.
+    public init(members: [JSONValue.Member]) { self.init(value: .object(members), prefix: "", format: .json) }
 
     /// Reads a nested structure, its violations named with `path`.
     private init(value: JSONValue, prefix: String, format: WireFormat) {
@@ -130,11 +135,11 @@ public struct RequestReader: Sendable {
     /// A boolean; nil when absent.
     public mutating func bool(_ name: String) throws(AWSError) -> Bool? {
         guard let member = value[name] else { return nil }
-        guard let truth = member.bool else {
-            // Text alone is quoted.
-            if let text = member.string { throw .serialization("'\(text)' can not be converted to an Boolean") }
-            throw .serialization(Self.conversion(member, to: "an Boolean"))
+        if let text = member.string {
+            // Shown in capitals, as AWS does.
+            throw .serialization("'\(text.uppercased())' can not be converted to an Boolean")
         }
+        guard let truth = member.bool else { throw .serialization(Self.conversion(member, to: "an Boolean")) }
         return truth
     }
 
@@ -154,6 +159,7 @@ public struct RequestReader: Sendable {
         _ body: (inout RequestReader) throws(AWSError) -> Result
     ) throws(AWSError) -> Result? {
         guard let member = value[name] else { return missing(name, required) }
+        if case .array = member { throw .serialization(Self.conversion(member, to: "a Structure")) }
         guard case .object = member else { throw .serialization("Expected null") }
         var nested = RequestReader(value: member, prefix: prefix + Self.lowerFirst(name) + ".", format: format)
         let result = try body(&nested)
@@ -170,6 +176,11 @@ public struct RequestReader: Sendable {
         )
     }
 
+    /// Whether as many violations are noted as one message lists.
+    public var isFull: Bool { violations.count >= Self.listed }
+
+    private static let listed = 10
+
     /// Keeps an error that `finish` throws when no constraint is broken: AWS checks members one by one before it looks at how
     /// they go together.
     public mutating func refuse(_ error: AWSError) { refusal = refusal ?? error }
@@ -180,7 +191,7 @@ public struct RequestReader: Sendable {
             if let refusal { throw refusal }
             return
         }
-        let listed = violations.prefix(10)
+        let listed = violations.prefix(Self.listed)
         let noun = listed.count == 1 ? "error" : "errors"
         throw .validation("\(listed.count) validation \(noun) detected: " + listed.joined(separator: "; "))
     }
@@ -194,7 +205,8 @@ public struct RequestReader: Sendable {
         (name.first.map { String($0).lowercased() } ?? "") + name.dropFirst()
     }
 
-    static func conversion(_ value: JSONValue, to type: String) -> String {
+    /// AWS's words for a value of another type than the one wanted, which is named with its article.
+    public static func conversion(_ value: JSONValue, to type: String) -> String {
         switch value {
         case .bool: "class java.lang.Boolean can not be converted to \(type)"
         case .number: "class com.amazon.coral.value.json.numbers.TruncatingBigNumber can not be converted to \(type)"

@@ -1,4 +1,5 @@
 import AWSProtocol
+import FirehoseTypes
 import KinesisTypes
 import ShardLog
 import StreamModel
@@ -36,7 +37,7 @@ extension Collector {
             key,
             shards: shards,
             mode: .provisioned,
-            maxRecordBytes: Self.deliveryRecordLimit,
+            maxRecordBytes: FirehosePut.recordSizeLimit,
             isHidden: true
         ).uid
     }

@@ -1,63 +1,50 @@
 import AWSProtocol
-import KinesisTypes
+import FirehoseTypes
 import ShardLog
 import StreamModel
 
 /// The put path of direct-put delivery streams: their records go into a hidden stream of one shard.
 extension Collector {
-    /// Bytes one PutRecordBatch may carry: 4 MiB.
-    static let batchLimit = 4 * 1024 * 1024
-    /// Bytes one record may have: 1,000 KiB.
-    static let deliveryRecordLimit = 1_024_000
-
-    /// The `DeliveryStreamName` of a put, found without a tree. Throws what the scan throws.
-    public static func deliveryStreamName(_ request: APIRequest) throws(AWSError) -> String {
-        let put = try scan(request.body, request.operation == "PutRecord" ? .firehoseRecord : .firehoseBatch)
-        guard let name = put.streamName else {
-            throw .validation(
-                "1 validation error detected: Value null at 'deliveryStreamName' failed to satisfy constraint: "
-                    + "Member must not be null"
-            )
-        }
-        return name
-    }
-
-    /// Firehose's PutRecord and PutRecordBatch into a hidden stream.
-    public func firehosePut(_ request: APIRequest, into hidden: String) async throws(AWSError) -> [UInt8] {
+    /// Firehose's PutRecord and PutRecordBatch.
+    ///
+    /// - Parameter hiddenStream: finds the hidden stream of a delivery stream, by its name. Called once the request is found to
+    ///   satisfy every constraint; what it throws is answered.
+    public func firehosePut(
+        _ request: APIRequest,
+        hiddenStream: (String) async throws(AWSError) -> String
+    ) async throws(AWSError) -> [UInt8] {
         let isBatch = request.operation == "PutRecordBatch"
-        let put = try Self.scan(request.body, isBatch ? .firehoseBatch : .firehoseRecord)
-        guard put.hasRecords, !put.entries.isEmpty else {
-            throw .validation(
-                "1 validation error detected: Value null at '\(isBatch ? "records" : "record")' failed to satisfy "
-                    + "constraint: Member must not be null"
+        return try await scanned(request, isBatch ? .firehoseBatch : .firehoseRecord) { put, request throws(AWSError) in
+            let hidden = try await hiddenStream(try self.deliveryStream(of: put, request))
+            let key = StreamKey(region: request.region, name: hidden)
+            guard let stream = self.streams.withLock({ $0[key] }), stream.isServing else {
+                throw self.notFound(hidden)
+            }
+            let job = try await self.store(
+                put,
+                request,
+                in: stream,
+                limit: FirehosePut.recordSizeLimit,
+                requestLimit: FirehosePut.batchSizeLimit
             )
+            return isBatch ? Self.batchAnswer(job, request) : try Self.recordAnswer(job, request)
         }
-        let limit = request.producer == nil ? 500 : configuration.maxRecordsPerProducerRequest
-        guard put.entries.count <= limit else {
-            throw .validation(
-                "1 validation error detected: Value '[\(put.entries.count) records]' at 'records' failed to satisfy "
-                    + "constraint: Member must have length less than or equal to \(limit)"
-            )
-        }
-        let key = StreamKey(region: request.region, name: hidden)
-        guard let stream = streams.withLock({ $0[key] }), stream.isServing else {
-            throw notFound(hidden)
-        }
-        let job = try await store(
-            put,
-            request,
-            in: stream,
-            limit: Self.deliveryRecordLimit,
-            requestLimit: isBatch ? Self.batchLimit : Self.requestLimit,
-            needsKeys: false
-        )
-        return isBatch ? Self.batchAnswer(job) : try Self.recordAnswer(job)
     }
 
-    private static func recordAnswer(_ job: PutJob) throws(AWSError) -> [UInt8] {
+    /// The delivery stream that a put names, when nothing breaks a constraint.
+    private func deliveryStream(of put: PutBody, _ request: APIRequest) throws(AWSError) -> String {
+        let name = put.streamName.map { JSONValue.Member("DeliveryStreamName", .string($0)) }
+        var reader = RequestReader(members: name.map { [$0] } ?? [])
+        let checked = try reader.deliveryStreamName()
+        try constraints(put, request, dataLimit: FirehosePut.recordSizeLimit).note(in: &reader) { false }
+        try reader.finish()
+        return checked
+    }
+
+    private static func recordAnswer(_ job: PutJob, _ request: APIRequest) throws(AWSError) -> [UInt8] {
         switch job.outcomes[0] {
         case .stored(let shard, let counter, let arrival), .duplicate(let shard, let counter, let arrival):
-            return jsonBytes { json in
+            return request.answer { json in
                 json.name("RecordId")
                 json.string(number(shard, counter, arrival).description)
                 json.name("Encrypted")
@@ -68,9 +55,9 @@ extension Collector {
         }
     }
 
-    private static func batchAnswer(_ job: PutJob) -> [UInt8] {
+    private static func batchAnswer(_ job: PutJob, _ request: APIRequest) -> [UInt8] {
         var failed = 0
-        return jsonBytes(reserving: 64 + job.outcomes.count * 80) { json in
+        return request.answer(reserving: 64 + job.outcomes.count * 80) { json in
             json.name("RequestResponses")
             json.array { json in
                 for outcome in job.outcomes {

@@ -134,8 +134,8 @@ public final class Collector: Sendable {
 
     private func dataOperation(_ request: APIRequest) async throws(AWSError) -> [UInt8]? {
         switch request.operation {
-        case "PutRecords": try await putRecords(request)
-        case "PutRecord": try await putRecord(request)
+        case "PutRecords": try await scanned(request, .kinesisRecords, putRecords)
+        case "PutRecord": try await scanned(request, .kinesisRecord, putRecord)
         case "GetRecords": try await getRecords(request)
         case "GetShardIterator": try await getShardIterator(request)
         default: nil

@@ -34,3 +34,30 @@ struct ProducerHeader: Sendable, Equatable {
         }
     }
 }
+
+/// Hands out the producer and sequence of record after record.
+struct SequenceCursor {
+    struct Sequence {
+        var producer: UInt64
+        var number: Int64
+    }
+
+    private let stretches: [ProducerHeader.Stretch]
+    private var stretch = 0
+    private var used = 0
+
+    init(_ header: ProducerHeader?) { stretches = header?.stretches ?? [] }
+
+    mutating func next() -> Sequence? {
+        guard stretch < stretches.count else { return nil }
+        let current = stretches[stretch]
+        defer {
+            used += 1
+            if used == current.count {
+                stretch += 1
+                used = 0
+            }
+        }
+        return Sequence(producer: current.producer, number: current.first + Int64(used))
+    }
+}

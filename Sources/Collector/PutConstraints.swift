@@ -1,81 +1,123 @@
 import AWSProtocol
 
-/// What every record of a put must satisfy, in AWS's words. One pass, nothing allocated while all is well.
+/// What the records of a put must satisfy, in AWS's words. Nothing is allocated while all is well.
 struct PutConstraints {
-    /// Bytes of data and partition key in one record.
-    var limit: Int
-    /// The same over all records.
-    var requestLimit: Int
-    /// Firehose's records have none.
-    var needsKeys: Bool
+    let put: PutBody
+    let body: [UInt8]
+    /// Records a request may hold.
+    var countLimit: Int
+    /// Bytes of data that the API's model allows in one record.
+    var dataLimit: Int
 
-    func check(_ entries: [PutEntry], _ body: [UInt8], isBatch: Bool) throws(AWSError) {
-        var violations: [String] = []
-        var total = 0
-        try body.withUnsafeBufferPointer { bytes throws(AWSError) in
-            for (index, entry) in entries.enumerated() {
-                func note(_ value: String, _ member: String, _ constraint: String) {
-                    let path = isBatch ? "records.\(index + 1).member.\(member)" : member
-                    violations.append("Value \(value) at '\(path)' failed to satisfy constraint: \(constraint)")
+    /// Notes every constraint that the records break; the reader lists the first ten.
+    ///
+    /// - Parameter needsKeys: whether a record must have a partition key; asked where one has none.
+    func note(in reader: inout RequestReader, needsKeys: () -> Bool) throws(AWSError) {
+        let list = put.syntax.isBatch ? "Records" : "Record"
+        guard put.hasRecords else {
+            reader.note(nil, list, "Member must not be null")
+            return
+        }
+        if put.syntax.isBatch, put.count == 0 || put.count > countLimit {
+            let bound = put.count == 0 ? "greater than or equal to 1" : "less than or equal to \(countLimit)"
+            reader.note(shownList, list, "Member must have length \(bound)")
+        }
+        var keys: Bool?
+        try put.withBytes(body) { bytes throws(AWSError) in
+            for (index, entry) in put.entries.enumerated() {
+                if put.syntax.isKinesis {
+                    if !entry.partitionKey.isPresent, keys == nil { keys = needsKeys() }
+                    note(entry, index, bytes, needsKey: keys ?? true, in: &reader)
                 }
-                guard entry.data.isPresent else {
-                    note("null", "data", "Member must not be null")
-                    continue
-                }
-                // Exact for well-formed base64; the decoder refuses the rest.
-                let size = try Self.decodedSize(entry.data, bytes)
-                var keySize = 0
-                if needsKeys {
-                    guard entry.partitionKey.isPresent else {
-                        note("null", "partitionKey", "Member must not be null")
-                        continue
-                    }
-                    let length: Int
-                    (keySize, length) = try Self.measure(entry.partitionKey, bytes)
-                    if length == 0 {
-                        note("''", "partitionKey", "Member must have length greater than or equal to 1")
-                    } else if length > 256 {
-                        let key = try bytes.string(entry.partitionKey)
-                        note("'\(key)'", "partitionKey", "Member must have length less than or equal to 256")
-                    }
-                }
-                if size + keySize > limit {
-                    note(
-                        "'java.nio.HeapByteBuffer[pos=0 lim=\(size) cap=\(size)]'",
-                        "data",
-                        "Member must have length less than or equal to \(limit)"
-                    )
-                }
-                total += size + keySize
+                note(dataOf: entry, index, bytes, in: &reader)
+                if reader.isFull { break }
             }
         }
-        if !violations.isEmpty {
-            let listed = violations.prefix(10)
-            let noun = listed.count == 1 ? "error" : "errors"
-            throw .validation("\(listed.count) validation \(noun) detected: " + listed.joined(separator: "; "))
+    }
+
+    /// How AWS prints the list: by the elements' class and identity.
+    private var shownList: String {
+        let type =
+            put.syntax.isKinesis
+            ? "com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry" : "com.amazonaws.firehose.v20150804.Record"
+        let shown = (0..<min(put.count, 1000)).map { "\(type)@\(String($0 + 1, radix: 16))" }
+        return "[\(shown.joined(separator: ", "))]"
+    }
+
+    private func path(_ index: Int, _ member: StaticString) -> String {
+        switch put.syntax {
+        case .kinesisRecord: "\(member)"
+        case .firehoseRecord: "record.\(member)"
+        case .kinesisRecords, .firehoseBatch: "records.\(index + 1).member.\(member)"
         }
+    }
+
+    private func note(
+        _ entry: PutEntry,
+        _ index: Int,
+        _ bytes: PutBytes,
+        needsKey: Bool,
+        in reader: inout RequestReader
+    ) {
+        let key = entry.partitionKey
+        if !key.isPresent {
+            if needsKey { reader.note(nil, path(index, "partitionKey"), "Member must not be null") }
+        } else if key.count == 0 {
+            reader.note("", path(index, "partitionKey"), "Member must have length greater than or equal to 1")
+        } else if key.count > 256 {
+            // Counted in UTF-16 units, of which there are never more than bytes.
+            let text = bytes.string(key)
+            if text.utf16.count > 256 {
+                reader.note(text, path(index, "partitionKey"), "Member must have length less than or equal to 256")
+            }
+        }
+        if entry.explicitHashKey.isPresent {
+            let text = bytes[entry.explicitHashKey]
+            if !Pattern.isDecimal(text, atMost: Self.hashKeyDigits) {
+                let pattern = Pattern.decimal(moreDigits: Self.hashKeyDigits - 1).text
+                reader.note(
+                    bytes.string(entry.explicitHashKey),
+                    path(index, "explicitHashKey"),
+                    "Member must satisfy regular expression pattern: \(pattern)"
+                )
+            }
+        }
+    }
+
+    private static let hashKeyDigits = 39
+
+    private func note(dataOf entry: PutEntry, _ index: Int, _ bytes: PutBytes, in reader: inout RequestReader) {
+        guard entry.data.isPresent else {
+            reader.note(nil, path(index, "data"), "Member must not be null")
+            return
+        }
+        let size = put.dataCount(entry, bytes)
+        if size > dataLimit { note(size: size, above: dataLimit, index, in: &reader) }
+    }
+
+    private func note(size: Int, above limit: Int, _ index: Int, in reader: inout RequestReader) {
+        reader.note(
+            "java.nio.HeapByteBuffer[pos=0 lim=\(size) cap=\(size)]",
+            path(index, "data"),
+            "Member must have length less than or equal to \(limit)"
+        )
+    }
+
+    /// Throws when a record's data and key, or those of all records, are larger than the stream takes.
+    func checkSizes(record limit: Int, request requestLimit: Int) throws(AWSError) {
+        var reader = RequestReader(members: [])
+        var total = 0
+        try put.withBytes(body) { bytes throws(AWSError) in
+            for (index, entry) in put.entries.enumerated() {
+                let (size, key) = (put.dataCount(entry, bytes), Int(entry.partitionKey.count))
+                total += size + key
+                // The key takes its part of the room.
+                if size + key > limit { note(size: size, above: limit - min(key, limit), index, in: &reader) }
+            }
+        }
+        try reader.finish()
         if total > requestLimit {
             throw .invalidArgument("Records size exceeds \(requestLimit / 1_048_576) MB limit")
         }
-    }
-
-    private static func decodedSize(_ text: PutEntry.Text, _ bytes: UnsafeBufferPointer<UInt8>) throws(AWSError) -> Int
-    {
-        guard text.isEscaped else {
-            return Base64.decodedCount(UnsafeBufferPointer(rebasing: bytes[text.range])) ?? 0
-        }
-        // Escapes make the text longer than what it stands for.
-        return Array(try bytes.string(text).utf8).withUnsafeBufferPointer { Base64.decodedCount($0) ?? 0 }
-    }
-
-    /// A key's size in UTF-8 bytes and its length in UTF-16 units.
-    private static func measure(
-        _ text: PutEntry.Text,
-        _ bytes: UnsafeBufferPointer<UInt8>
-    ) throws(AWSError) -> (bytes: Int, length: Int) {
-        let slice = bytes[text.range]
-        if !text.isEscaped, slice.allSatisfy({ $0 < 0x80 }) { return (slice.count, slice.count) }
-        let string = try bytes.string(text)
-        return (string.utf8.count, string.utf16.count)
     }
 }

@@ -1,5 +1,4 @@
 import AWSProtocol
-import CChecksums
 import RecordBatch
 import ShardLog
 import StreamModel
@@ -23,20 +22,24 @@ struct PutJob {
 
     let stream: Stream
     let body: [UInt8]
-    let entries: [PutEntry]
+    let put: PutBody
     let producers: ProducerHeader?
+    private let rule: KeyRouter.Rule
     private(set) var outcomes: [Outcome]
     private(set) var userBytes = 0
     /// Whether the records were encrypted.
     private(set) var isEncrypted = false
 
-    init(stream: Stream, body: [UInt8], entries: [PutEntry], producers: ProducerHeader?) {
+    init(stream: Stream, body: [UInt8], put: PutBody, producers: ProducerHeader?) {
         self.stream = stream
         self.body = body
-        self.entries = entries
+        self.put = put
         self.producers = producers
-        outcomes = Array(repeating: .waiting, count: entries.count)
+        rule = stream.record.settings.strategy == .auto ? .turns(from: stream.takeTurns(put.entries.count)) : .keys
+        outcomes = Array(repeating: .waiting, count: put.entries.count)
     }
+
+    private var entries: [PutEntry] { put.entries }
 
     private enum Verdict: Sendable {
         case placed(Placement)
@@ -88,6 +91,9 @@ struct PutJob {
         throw .unavailable("The stream's shards keep changing. Try again.")
     }
 
+    /// Throws what `run` would refuse, and stores nothing.
+    func rehearse() throws(AWSError) { _ = try encode(stream.routes, sifting: [], key: nil) }
+
     /// A producer's later records must not overtake its earlier ones in a shard, or the earlier ones would be taken for
     /// stored. So when a record has failed, those that would go into another round fail too, and all are sent again.
     private mutating func stopAtFailure() -> Bool {
@@ -122,15 +128,16 @@ struct PutJob {
             ordinals: Array(repeating: 0, count: entries.count),
             duplicates: []
         )
-        var router = KeyRouter()
         var sequences = SequenceCursor(producers)
-        let reserve = body.count / 4 * 3 / (routes.writers.count == 1 ? 1 : 2) + 4096
+        let dataCount = put.format == .json ? body.count / 4 * 3 : body.count
+        let reserve = dataCount / (routes.writers.count == 1 ? 1 : 2) + 4096
         let stretchLimit = producers.map { $0.stretches.count } ?? 0
-        try body.withUnsafeBufferPointer { bytes throws(AWSError) in
+        try put.withBytes(body) { bytes throws(AWSError) in
+            var router = KeyRouter(rule)
             for index in entries.indices {
                 let sequence = sequences.next()
                 guard case .waiting = outcomes[index] else { continue }
-                let hash = try router.hash(entries[index], bytes)
+                let hash = try router.hash(entries[index], index, sequence, bytes, routes)
                 let slot = routes.index(of: hash)
                 let writer = routes.writers[slot]
                 let isSifted = sifting.contains(writer.shard.id.index)
@@ -153,54 +160,11 @@ struct PutJob {
                 }
                 round.slots[index] = Int32(slot)
                 round.ordinals[index] = Int32(round.parts[slot]!.count)
-                try Self.append(entries[index], bytes, to: &round.parts[slot]!)
+                try put.append(entries[index], bytes, to: &round.parts[slot]!)
                 if let sequence { Self.note(sequence, in: &round.parts[slot]!) }
             }
         }
         return round
-    }
-
-    private static func append(
-        _ entry: PutEntry,
-        _ bytes: UnsafeBufferPointer<UInt8>,
-        to run: inout RecordRun
-    ) throws(AWSError) {
-        if entry.partitionKey.isEscaped || entry.data.isEscaped {
-            let key = Array(try bytes.string(entry.partitionKey).utf8)
-            let data = Array(try bytes.string(entry.data).utf8)
-            try data.withUnsafeBufferPointer { data throws(AWSError) in
-                try key.withUnsafeBufferPointer { key throws(AWSError) in try append(key: key, text: data, to: &run) }
-            }
-        } else {
-            let key = UnsafeBufferPointer(
-                rebasing: bytes[entry.partitionKey.isPresent ? entry.partitionKey.range : 0..<0]
-            )
-            try append(key: key, text: UnsafeBufferPointer(rebasing: bytes[entry.data.range]), to: &run)
-        }
-    }
-
-    private static func append(
-        key: UnsafeBufferPointer<UInt8>,
-        text: UnsafeBufferPointer<UInt8>,
-        to run: inout RecordRun
-    ) throws(AWSError) {
-        guard let count = Base64.decodedCount(text) else {
-            throw .serialization(
-                "Blob: Base64 encoded length is expected a multiple of 4 bytes but found: \(text.count)"
-            )
-        }
-        try run.append(key: UnsafeRawBufferPointer(key), valueCount: count) { target throws(AWSError) in
-            let decoded = millrace_base64_decode(
-                text.baseAddress,
-                text.count,
-                target.assumingMemoryBound(to: UInt8.self).baseAddress
-            )
-            guard decoded == count else {
-                throw .serialization(
-                    "Blob: Invalid Base64 character at position \(decoded < 0 ? -decoded - 1 : decoded)"
-                )
-            }
-        }
     }
 
     private static func note(_ sequence: SequenceCursor.Sequence, in run: inout RecordRun) {
@@ -306,72 +270,6 @@ struct PutJob {
             } else {
                 outcomes[entry] = .failed(shard: shard.id, reason: "the record's first copy could not be stored")
             }
-        }
-    }
-}
-
-/// Hands out the producer and sequence of record after record.
-private struct SequenceCursor {
-    struct Sequence {
-        var producer: UInt64
-        var number: Int64
-    }
-
-    private let stretches: [ProducerHeader.Stretch]
-    private var stretch = 0
-    private var used = 0
-
-    init(_ header: ProducerHeader?) { stretches = header?.stretches ?? [] }
-
-    mutating func next() -> Sequence? {
-        guard stretch < stretches.count else { return nil }
-        let current = stretches[stretch]
-        defer {
-            used += 1
-            if used == current.count {
-                stretch += 1
-                used = 0
-            }
-        }
-        return Sequence(producer: current.producer, number: current.first + Int64(used))
-    }
-}
-
-/// Finds records' hash keys; a key equal to the one before it is not hashed again.
-private struct KeyRouter {
-    private var last: (start: Int, count: Int, key: HashKey)?
-
-    mutating func hash(_ entry: PutEntry, _ bytes: UnsafeBufferPointer<UInt8>) throws(AWSError) -> HashKey {
-        if entry.explicitHashKey.isPresent {
-            let text = try bytes.string(entry.explicitHashKey)
-            guard let key = HashKey(decimal: text) else {
-                throw .invalidArgument(
-                    "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
-                        + "Specified value was \(text)"
-                )
-            }
-            return key
-        }
-        guard entry.partitionKey.isPresent else { return HashKey(0) }
-        if entry.partitionKey.isEscaped {
-            let text = Array(try bytes.string(entry.partitionKey).utf8)
-            return text.withUnsafeBufferPointer { Self.md5($0) }
-        }
-        let range = entry.partitionKey.range
-        if let last, last.count == range.count,
-            memoryEqual(bytes.baseAddress! + last.start, bytes.baseAddress! + range.lowerBound, range.count)
-        {
-            return last.key
-        }
-        let key = Self.md5(UnsafeBufferPointer(rebasing: bytes[range]))
-        last = (range.lowerBound, range.count, key)
-        return key
-    }
-
-    private static func md5(_ text: UnsafeBufferPointer<UInt8>) -> HashKey {
-        withUnsafeTemporaryAllocation(byteCount: 16, alignment: 8) { digest in
-            millrace_md5(text.baseAddress, text.count, digest.baseAddress!)
-            return HashKey(bigEndian: digest.load(as: (UInt64, UInt64).self))
         }
     }
 }

@@ -52,6 +52,13 @@ final class Stream: Sendable {
         state = Mutex(State(record: record, revision: revision, routes: routes, policies: policies))
     }
 
+    private let turn = Atomic<Int>(0)
+
+    /// Turns for so many records that the stream itself places; returns the first one's. They go round the open shards.
+    func takeTurns(_ count: Int) -> Int {
+        turn.wrappingAdd(count, ordering: .relaxed).oldValue & Int(UInt32.max)
+    }
+
     var current: State { state.withLock { $0 } }
     var record: StreamRecord { state.withLock { $0.record } }
     var routes: Routes { state.withLock { $0.routes } }

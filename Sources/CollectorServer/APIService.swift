@@ -150,14 +150,14 @@ public struct APIService: Sendable {
                 caller: request.caller
             )
         }
-        let name = try Collector.deliveryStreamName(request)
-        let hidden = try await delivery.hiddenStream(
-            deliveryStream: name,
-            region: request.region,
-            for: request.operation,
-            caller: request.caller
-        )
-        return try await collector.firehosePut(request, into: hidden.name)
+        return try await collector.firehosePut(request) { name throws(AWSError) in
+            try await delivery.hiddenStream(
+                deliveryStream: name,
+                region: request.region,
+                for: request.operation,
+                caller: request.caller
+            ).name
+        }
     }
 
     // MARK: - Pages

@@ -70,16 +70,18 @@ enum FirehoseConstraints {
 
 extension RequestReader {
     /// `DeliveryStreamName`, which every operation but one needs.
-    mutating func deliveryStreamName() throws(AWSError) -> String {
+    public mutating func deliveryStreamName() throws(AWSError) -> String {
         try string("DeliveryStreamName", length: FirehoseConstraints.nameLength, pattern: .name, required: true) ?? ""
     }
 
     /// Reads a member whose name is given as raw JSON list of structures.
     func list(_ name: String) throws(AWSError) -> [JSONValue]? {
         guard let member = raw(name) else { return nil }
+        if member.members != nil { throw .serialization(Self.conversion(member, to: "a List")) }
         guard let elements = member.array else { throw .serialization("Expected list or null") }
         for element in elements {
-            guard case .object = element else { throw .serialization("Expected null") }
+            if element.array != nil { throw .serialization(Self.conversion(element, to: "a Structure")) }
+            guard element.members != nil else { throw .serialization("Expected null") }
         }
         return elements
     }

@@ -57,7 +57,8 @@ extension RequestReader {
         return StreamReference(name: fromARN ?? name ?? "", arn: arn)
     }
 
-    mutating func requiredStream() throws(AWSError) -> StreamReference {
+    /// Reads them where one is needed: with neither, `finish` throws `InvalidArgumentException`.
+    public mutating func requiredStream() throws(AWSError) -> StreamReference {
         try stream() ?? StreamReference(name: "")
     }
 

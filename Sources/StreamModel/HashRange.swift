@@ -8,12 +8,19 @@ public struct HashKey: Hashable, Sendable, Comparable, CustomStringConvertible {
     public init(_ value: UInt128) { self.value = value }
 
     /// Parses decimal digits without sign or leading zeros; nil for anything else and for 2^128 and above.
-    public init?(decimal text: some StringProtocol) {
-        let digits = text.utf8
-        guard let first = digits.first, digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }),
-            digits.count == 1 || first != 0x30,
-            let value = UInt128(text)
-        else { return nil }
+    public init?(decimal text: some StringProtocol) { self.init(digits: text.utf8) }
+
+    /// The same of a text's UTF-8 bytes.
+    public init?(digits: some Collection<UInt8>) {
+        guard let first = digits.first, first != 0x30 || digits.count == 1 else { return nil }
+        var value: UInt128 = 0
+        for digit in digits {
+            guard digit >= 0x30, digit <= 0x39 else { return nil }
+            let (tenfold, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tenfold.addingReportingOverflow(UInt128(digit - 0x30))
+            guard !overflow, !carry else { return nil }
+            value = sum
+        }
         self.value = value
     }
 

@@ -61,24 +61,12 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
 
     /// Parses decimal digits; nil for anything that `description` can't have printed.
     public init?(decimal text: some StringProtocol) {
-        guard text.utf8.count == Self.digits else { return nil }
-        var (high, middle, low): (UInt64, UInt64, UInt64) = (0, 0, 0)
-        for digit in text.utf8 {
-            guard digit >= 0x30, digit <= 0x39 else { return nil }
-            let lower = low.multipliedFullWidth(by: 10)
-            let (newLow, carryLow) = lower.low.addingReportingOverflow(UInt64(digit - 0x30))
-            let middleProduct = middle.multipliedFullWidth(by: 10)
-            let (newMiddle, carryMiddle) = middleProduct.low.addingReportingOverflow(lower.high + (carryLow ? 1 : 0))
-            let (highProduct, overflow) = high.multipliedReportingOverflow(by: 10)
-            let (newHigh, overflow2) = highProduct.addingReportingOverflow(middleProduct.high + (carryMiddle ? 1 : 0))
-            guard !overflow, !overflow2 else { return nil }
-            (high, middle, low) = (newHigh, newMiddle, newLow)
-        }
-        created = high >> 20 & 0xF_FFFF_FFFF
-        counter = high << 48 | middle >> 16
-        time = (middle & 0xFF) << 28 | low >> 36
-        shard = UInt32(truncatingIfNeeded: low >> 4)
-        guard limbs == (high, middle, low) else { return nil }
+        guard text.utf8.count == Self.digits, let bits = SequenceBits(decimal: text.utf8) else { return nil }
+        created = bits.field(at: 148, width: 36)
+        counter = bits.field(at: 80, width: 64)
+        time = bits.field(at: 36, width: 36)
+        shard = UInt32(bits.field(at: 4, width: 32))
+        guard limbs == (bits.high, bits.middle, bits.low) else { return nil }
     }
 
     /// Appends the decimal digits.

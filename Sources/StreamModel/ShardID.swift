@@ -15,9 +15,25 @@ public struct ShardID: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.index = index
     }
 
+    /// Bytes of a written id.
+    public static let length = 20
+
+    /// Appends `shardId-` and twelve digits.
+    public func append(to bytes: inout [UInt8]) {
+        let start = bytes.count
+        bytes.append(contentsOf: "shardId-000000000000".utf8)
+        var (rest, at) = (index, start + Self.length - 1)
+        while rest > 0 {
+            bytes[at] = 0x30 + UInt8(rest % 10)
+            rest /= 10
+            at -= 1
+        }
+    }
+
     public var description: String {
-        let digits = String(index)
-        return "shardId-" + String(repeating: "0", count: 12 - digits.utf8.count) + digits
+        var bytes: [UInt8] = []
+        append(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     public static func < (lhs: ShardID, rhs: ShardID) -> Bool { lhs.index < rhs.index }

@@ -40,7 +40,8 @@ struct RefusalTests {
             ),
             (
                 "PutRecord", #"{"StreamName":"s","Data":"YQ","PartitionKey":"k"}"#,
-                "SerializationException: Blob: Base64 encoded length is expected a multiple of 4 bytes but found: 2"
+                "SerializationException: 'YQ' can not be converted to a Blob: Base64 encoded length is expected a multiple "
+                    + "of 4 bytes but found: 2"
             ),
             (
                 "PutRecord",

@@ -19,6 +19,10 @@ size_t millrace_base64_encode(const uint8_t *_Nullable bytes, size_t count, uint
 // Returns the bytes written, or -(index + 1) of the first character that is wrong; of the end for a wrong length.
 ptrdiff_t millrace_base64_decode(const uint8_t *_Nullable text, size_t count, uint8_t *_Nullable out);
 
+// How many bytes from the start a JSON string may hold as they are and mean themselves: ASCII from the blank up, without
+// quotes and backslashes (RFC 8259 section 7).
+size_t millrace_json_plain(const uint8_t *_Nullable text, size_t count);
+
 // MD5 (RFC 1321): places partition keys, protects nothing.
 void millrace_md5(const void *_Nullable bytes, size_t count, void *_Nonnull out16);
 

@@ -28,7 +28,7 @@ def kcl(stage, own_collector, tmp_path, class_path):
 
 def put(kinesis, numbers):
     for number in numbers:
-        kinesis.put_record(StreamName="consumed", Data=b"%d" % number, PartitionKey=f"key {number % 5}")
+        kinesis.put_record(StreamName="consumed", Data=b"%d" % number, PartitionKey=f"key {number % 10}")
 
 
 def events(kcl, mode, event):
@@ -56,8 +56,8 @@ def test_the_kcl_reads_every_record_once_across_a_split(kcl):
     for mode in MODES:
         records = events(kcl, mode, "record")
         assert sorted(int(record["data"]) for record in records) == list(range(60)), mode
-        for key in range(5):
-            of_key = [int(record["data"]) for record in records if int(record["data"]) % 5 == key]
+        for key in range(10):
+            of_key = [int(record["data"]) for record in records if int(record["data"]) % 10 == key]
             assert of_key == sorted(of_key), mode
         assert {record["shard"] for record in records if int(record["data"]) < 40} == {SHARD}
         assert {record["shard"] for record in records if int(record["data"]) >= 40} == {shard_id(1), shard_id(2)}

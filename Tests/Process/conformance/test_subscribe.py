@@ -61,22 +61,25 @@ class Subscription:
         assert not self.thread.is_alive(), "the subscription does not end"
         return self
 
-    def close(self):
-        self.stream.close()
-
 
 @pytest.fixture
 def subscribe(kinesis):
-    """Subscriptions that are closed when the test is over."""
+    """Subscriptions that end when the test is over."""
     subscriptions = []
 
-    def start(consumer, *arguments, client=kinesis, **position):
-        subscriptions.append(Subscription(client, consumer, *arguments, **position))
-        return subscriptions[-1]
+    def start(consumer, *arguments, **position):
+        subscriptions.append((consumer, Subscription(kinesis, consumer, *arguments, **position)))
+        return subscriptions[-1][1]
 
     yield start
-    for subscription in subscriptions:
-        subscription.close()
+    # Closing waits for the next event; a consumer that goes ends its subscriptions.
+    for consumer in {consumer for consumer, _ in subscriptions}:
+        try:
+            kinesis.deregister_stream_consumer(ConsumerARN=consumer)
+        except kinesis.exceptions.ResourceNotFoundException:
+            pass
+    for _, subscription in subscriptions:
+        subscription.wait_end().stream.close()
 
 
 def put(kinesis, name, start, stop):
@@ -161,9 +164,9 @@ def test_the_end_of_a_merged_shard_names_both_parents(kinesis, streams, consumer
 def test_a_subscription_continues_where_the_last_one_stopped(kinesis, streams, stream, consumer, subscribe):
     put(kinesis, stream, 0, 50)
     first = subscribe(consumer(stream, "one"), Type="TRIM_HORIZON").wait_for(50)
-    first.close()
+    events = list(first.events)
     put(kinesis, stream, 50, 60)
-    for index, event in enumerate([first.events[0][1], first.last]):
+    for index, event in enumerate([events[0][1], events[-1][1]]):
         seen = len(event["Records"]) if index == 0 else 50
         position = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": event["ContinuationSequenceNumber"]}
         second = subscribe(consumer(stream, f"next{index}"), **position)
@@ -218,7 +221,7 @@ def test_a_deleted_streams_subscriptions_end(kinesis, stream, consumer, subscrib
     subscription.wait_end()
 
 
-def test_refusals_come_before_the_stream_starts(kinesis, unchecked, streams, stream, consumer):
+def test_refusals_come_before_the_stream_starts(unchecked, streams, stream, consumer, subscribe):
     reader = consumer(stream, "reader")
     arn = streams.arn(stream)
 
@@ -237,7 +240,7 @@ def test_refusals_come_before_the_stream_starts(kinesis, unchecked, streams, str
     refuse("ValidationException", {breaks("X", "startingPosition.type", types)}, StartingPosition={"Type": "X"})
     refuse("ValidationException", StartingPosition={})
     # None of them counted as a subscription.
-    Subscription(kinesis, reader, Type="LATEST").close()
+    subscribe(reader, Type="LATEST")
 
 
 def test_only_an_active_consumer_subscribes(stage):

@@ -10,7 +10,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 build_packages=(ca-certificates curl g++ git libc6-dev libncurses6 libsqlite3-dev libsystemd-dev libxml2 pkg-config tzdata
     zlib1g-dev)
-test_packages=(bsdutils gcc openjdk-17-jdk-headless openssl procps python3 python3-venv systemd systemd-journal-remote util-linux)
+test_packages=(bsdutils gcc libfaketime openjdk-17-jdk-headless openssl procps python3 python3-venv systemd
+    systemd-journal-remote util-linux)
 bench_packages=(gcc libssl-dev)
 python_packages=(boto3==1.43.11 awscli==1.45.11 cbor2==6.2.1 h2==4.3.0 pytest==9.0.3)
 # Only its jars are used: the AWS SDK for Java v2 and the KCL. So nothing that its Python code would need is installed.

@@ -15,8 +15,8 @@ def shard_id(index):
 
 
 def refused(code, call, message=None, **arguments):
-    """The call must be refused with this code (or one of these) and, when given, this message: its text, a pattern, or a set of
-    violations. Returns the message."""
+    """The call must be refused with this code (or one of these) and, when given, this message: its text, a
+    pattern, or a set of violations. Returns the message."""
     try:
         answer = call(**arguments)
     except botocore.exceptions.ClientError as error:

@@ -17,7 +17,16 @@ def jars():
 def compile_into(folder):
     """Compiles every source with javac; returns the class path."""
     subprocess.run(
-        ["javac", "-nowarn", "-Xlint:-deprecation", "-d", folder, "-cp", f"{jars()}/*", *sorted(SOURCES.glob("*.java"))],
+        [
+            "javac",
+            "-nowarn",
+            "-Xlint:-deprecation",
+            "-d",
+            folder,
+            "-cp",
+            f"{jars()}/*",
+            *sorted(SOURCES.glob("*.java")),
+        ],
         check=True,
         timeout=120,
     )

@@ -16,8 +16,8 @@ from programs import REGION
 TARGET = "Kinesis_20131202.ListStreams"
 BODY = b"{}"
 DIFFERS = (
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
-    "signing method. Consult the service documentation for details."
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
 )
 
 
@@ -111,7 +111,18 @@ def presigned(collector, when=None, expires=None, tamper=False):
     if expires:
         query["X-Amz-Expires"] = str(expires)
     text = "&".join(f"{name}={urllib.parse.quote(value, safe='')}" for name, value in sorted(query.items()))
-    canonical = "\n".join(["POST", "/", text, f"host:{host}", f"x-amz-target:{TARGET}", "", "host;x-amz-target", hashlib.sha256(BODY).hexdigest()])
+    canonical = "\n".join(
+        [
+            "POST",
+            "/",
+            text,
+            f"host:{host}",
+            f"x-amz-target:{TARGET}",
+            "",
+            "host;x-amz-target",
+            hashlib.sha256(BODY).hexdigest(),
+        ]
+    )
     signed = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
     signing = ("AWS4" + secret).encode()
     for part in (date[:8], REGION, "kinesis", "aws4_request", signed):
@@ -191,6 +202,8 @@ def test_a_signed_body_hash_is_taken(collector):
 
 def test_many_signed_headers_in_any_case_and_with_blanks(collector):
     more = {"X-Amz-Meta-B": "two   blanks", "x-amz-meta-a": " around ", "User-Agent": "test"}
-    headers = wire.signed_headers(collector, TARGET, BODY, more={"X-Amz-Meta-B": "two blanks", "x-amz-meta-a": "around"})
+    headers = wire.signed_headers(
+        collector, TARGET, BODY, more={"X-Amz-Meta-B": "two blanks", "x-amz-meta-a": "around"}
+    )
     headers.update({name: value for name, value in more.items() if name.lower().startswith("x-amz-meta")})
     assert wire.send(collector, headers, BODY).status == 200

@@ -153,8 +153,9 @@ class Life:
         call("ListTagsForResource", ResourceARN=arn + "x")
         call("UntagResource", ResourceARN=arn, TagKeys=["b"])
         call("UntagResource", ResourceARN=arn + "x", TagKeys=["b"])
-        policy = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"%s"}]}'
-        call("PutResourcePolicy", ResourceARN=arn, Policy=policy % arn)
+        statement = '{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"%s"}' % arn
+        policy = '{"Version":"2012-10-17","Statement":[%s]}' % statement
+        call("PutResourcePolicy", ResourceARN=arn, Policy=policy)
         call("PutResourcePolicy", ResourceARN=arn, Policy="no policy")
         call("GetResourcePolicy", ResourceARN=arn)
         call("GetResourcePolicy", ResourceARN=arn + "x")
@@ -257,7 +258,10 @@ def test_every_operation_says_in_cbor_what_it_says_in_json(lives):
         if (operation, status) not in seen
     }
     account_wide = {operation for operation, _ in ACCOUNT_WIDE}
-    assert {operation for operation, _ in missing} <= account_wide | {"SubscribeToShard", "UpdateStreamWarmThroughput"}, missing
+    assert {operation for operation, _ in missing} <= account_wide | {
+        "SubscribeToShard",
+        "UpdateStreamWarmThroughput",
+    }, missing
 
 
 @pytest.mark.parametrize(("operation", "content"), ACCOUNT_WIDE)
@@ -303,11 +307,22 @@ def test_the_same_state_is_told_exactly_alike(collector, kinesis, streams):
 def test_every_way_of_writing_cbor_is_read(collector, kinesis, stream):
     content = {"StreamName": stream, "Data": b"bytes", "PartitionKey": "k"}
     chunked = (
-        b"\xbf" + cbor2.dumps("StreamName") + cbor2.dumps(stream)
+        b"\xbf"
+        + cbor2.dumps("StreamName")
+        + cbor2.dumps(stream)
         # Text and bytes in pieces of unknown number.
-        + cbor2.dumps("Data") + b"\x5f" + cbor2.dumps(b"by") + cbor2.dumps(b"") + cbor2.dumps(b"tes") + b"\xff"
-        + cbor2.dumps("PartitionKey") + b"\x7f" + cbor2.dumps("k") + b"\xff"
-        + cbor2.dumps("Unknown") + b"\x9f\xf6\xf5\xfb\x40\x09\x21\xfb\x54\x44\x2d\x18\xff"
+        + cbor2.dumps("Data")
+        + b"\x5f"
+        + cbor2.dumps(b"by")
+        + cbor2.dumps(b"")
+        + cbor2.dumps(b"tes")
+        + b"\xff"
+        + cbor2.dumps("PartitionKey")
+        + b"\x7f"
+        + cbor2.dumps("k")
+        + b"\xff"
+        + cbor2.dumps("Unknown")
+        + b"\x9f\xf6\xf5\xfb\x40\x09\x21\xfb\x54\x44\x2d\x18\xff"
         + b"\xff"
     )
     for body in (cbor2.dumps(content), wire.jackson(content), chunked):
@@ -362,4 +377,7 @@ def test_an_operation_that_is_not_there_and_missing_authentication(collector):
     assert (answer.status, answer.type, answer.content) == (400, CBOR, {"__type": "UnknownOperationException"})
     answer = wire.send(collector, {"Content-Type": CBOR, "X-Amz-Target": "Kinesis_20131202.ListStreams"}, b"\xa0")
     assert (answer.status, answer.type) == (400, CBOR)
-    assert answer.content == {"__type": "MissingAuthenticationTokenException", "message": "Missing Authentication Token"}
+    assert answer.content == {
+        "__type": "MissingAuthenticationTokenException",
+        "message": "Missing Authentication Token",
+    }

@@ -45,7 +45,7 @@ def cli(own_collector):
     process.wait(10)
 
 
-def test_every_operation(cli, own_collector):
+def test_every_operation(cli):
     name = ("--stream-name", "cli")
     arn = aws.stream_arn("cli")
     by_arn = ("--stream-arn", arn)
@@ -95,7 +95,9 @@ def test_every_operation(cli, own_collector):
     assert settled()["EncryptionType"] == "KMS"
     cli("stop-stream-encryption", *name, *key)
     settled()
-    assert len(cli("enable-enhanced-monitoring", *name, "--shard-level-metrics", "ALL")["DesiredShardLevelMetrics"]) == 7
+    assert (
+        len(cli("enable-enhanced-monitoring", *name, "--shard-level-metrics", "ALL")["DesiredShardLevelMetrics"]) == 7
+    )
     settled()
     assert cli("disable-enhanced-monitoring", *name, "--shard-level-metrics", "ALL")["DesiredShardLevelMetrics"] == []
     settled()

@@ -1,5 +1,5 @@
-"""What time ends: iterators and page tokens after five minutes, records and closed shards after retention. The collector is
-started again with a clock that libfaketime moved."""
+"""What time ends: iterators and page tokens after five minutes, records and closed shards after retention. The
+collector is started again with a clock that libfaketime moved."""
 
 import datetime
 import pathlib
@@ -112,8 +112,8 @@ def test_iterators_and_page_tokens_live_for_five_minutes(traveller):
     traveller.travel(minutes=6)
     stamp = r"\w{3} \w{3} \d{2} \d{2}:\d{2}:\d{2} UTC \d{4}"
     pattern = (
-        rf"Iterator expired\. The iterator was created at time {stamp} while right now it is {stamp} which is further in the "
-        r"future than the tolerated delay of 300000 milliseconds\."
+        rf"Iterator expired\. The iterator was created at time {stamp} while right now it is {stamp} which is further "
+        r"in the future than the tolerated delay of 300000 milliseconds\."
     )
     message = traveller.refused("ExpiredIteratorException", "GetRecords", ShardIterator=iterator)
     assert re.fullmatch(pattern, message), message

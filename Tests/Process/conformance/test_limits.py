@@ -142,9 +142,9 @@ def test_the_accounts_shards_are_limited(limited):
     client = watched(limited, region="eu-north-1")
     message = refused("LimitExceededException", client.create_stream, StreamName="huge", ShardCount=6001)
     pattern = re.compile(
-        rf"This request would exceed the shard limit for the account {ACCOUNT} in eu-north-1\. Current shard count for the "
-        r"account: 0\. Limit: (1000|6000)\. Number of additional shards that would have resulted from this request: 6001\. "
-        r"Refer to the AWS Service Limits page "
+        rf"This request would exceed the shard limit for the account {ACCOUNT} in eu-north-1\. Current shard count for "
+        r"the account: 0\. Limit: (1000|6000)\. Number of additional shards that would have resulted from this "
+        r"request: 6001\. Refer to the AWS Service Limits page "
         r"\(http://docs\.aws\.amazon\.com/general/latest/gr/aws_service_limits\.html\) for current limits and how to "
         r"request higher limits\."
     )

@@ -24,7 +24,7 @@ def expect(answer, code):
 # DryRun: the right to do it and the request are checked, and nothing is done.
 
 
-def test_a_dry_run_says_what_would_have_been(send, kinesis, streams, stream, consumer):
+def test_a_dry_run_says_what_would_have_been(send, kinesis, stream, consumer):
     kinesis.put_record(StreamName=stream, Data=b"x", PartitionKey="k")
     at = {"StreamName": stream, "ShardId": SHARD, "ShardIteratorType": "TRIM_HORIZON"}
     iterator = kinesis.get_shard_iterator(**at)["ShardIterator"]
@@ -98,7 +98,9 @@ def test_a_provisioned_stream_distributes_by_key(send, streams, stream):
     assert answer.status == 400 and answer.error in ("InvalidArgumentException", "ValidationException")
     expect(send(change, StreamARN=streams.arn(stream), RecordDistributionStrategy="X"), "ValidationException")
     nowhere = aws.stream_arn("nowhere")
-    expect(send(change, StreamARN=nowhere, RecordDistributionStrategy="USER_PARTITION_KEY"), "ResourceNotFoundException")
+    expect(
+        send(change, StreamARN=nowhere, RecordDistributionStrategy="USER_PARTITION_KEY"), "ResourceNotFoundException"
+    )
 
 
 # Channels: an account that may have none.

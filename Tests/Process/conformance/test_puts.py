@@ -10,8 +10,10 @@ from checks import MOST, SHARD, breaks, longer, refused, shard_id, shorter
 from programs import ACCOUNT
 
 # Version 2 of a sequence number, in 47 hex digits; see section 4 of the reference.
-NUMBER = re.compile(r"2(?P<created>[0-9a-f]{9})(?P<nibble>[0-9a-f])(?P<counter>[0-9a-f]{16})00(?P<time>[0-9a-f]{9})"
-                    r"(?P<shard>[0-9a-f]{8})2")
+NUMBER = re.compile(
+    r"2(?P<created>[0-9a-f]{9})(?P<nibble>[0-9a-f])(?P<counter>[0-9a-f]{16})00(?P<time>[0-9a-f]{9})"
+    r"(?P<shard>[0-9a-f]{8})2"
+)
 
 
 def test_the_shard_is_chosen_by_the_md5_of_the_key(kinesis, streams):
@@ -98,7 +100,7 @@ def test_empty_data_is_a_record_and_every_byte_comes_back(kinesis, stream):
     assert [record["Data"] for record in aws.read_shard(kinesis, stream, SHARD)] == sent * 2
 
 
-def test_a_number_for_ordering_is_any_number_of_the_stream(kinesis, streams, stream):
+def test_a_number_for_ordering_is_any_number_of_the_stream(kinesis, stream):
     first = kinesis.put_record(StreamName=stream, Data=b"1", PartitionKey="k")["SequenceNumber"]
     second = kinesis.put_record(StreamName=stream, Data=b"2", PartitionKey="k", SequenceNumberForOrdering=first)
     assert int(second["SequenceNumber"]) > int(first)
@@ -141,10 +143,12 @@ def test_a_batch_is_answered_in_request_order(kinesis, streams):
     assert {result["SequenceNumber"]: r["Data"] for result, r in zip(answer["Records"], records)} == found
 
 
-def test_a_batch_has_at_most_500_records_and_10_mib(kinesis, unchecked, streams, stream):
+def test_a_batch_has_at_most_500_records_and_10_mib(kinesis, unchecked, stream):
     many = [{"Data": b"", "PartitionKey": "k"}] * 501
     message = refused("ValidationException", unchecked.put_records, StreamName=stream, Records=many)
-    assert message.startswith("1 validation error detected: Value '[com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@")
+    assert message.startswith(
+        "1 validation error detected: Value '[com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@"
+    )
     assert message.endswith("at 'records' failed to satisfy constraint: " + shorter(500))
     refused("ValidationException", unchecked.put_records, StreamName=stream, Records=[])
     fits = [{"Data": b"x" * (1024 * 1024 - 1), "PartitionKey": "k"}] * 10

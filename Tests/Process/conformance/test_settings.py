@@ -53,7 +53,9 @@ def test_retention_is_refused_in_awss_words(kinesis, streams, stream):
     assert streams.summary(stream)["RetentionPeriodHours"] == 30
 
 
-@pytest.mark.parametrize("key", ["alias/aws/kinesis", "alias/mine", KEY_ID, f"{ARN_START}:key/{KEY_ID}", f"{ARN_START}:alias/mine"])
+@pytest.mark.parametrize(
+    "key", ["alias/aws/kinesis", "alias/mine", KEY_ID, f"{ARN_START}:key/{KEY_ID}", f"{ARN_START}:alias/mine"]
+)
 def test_encryption_is_started_and_stopped(kinesis, streams, stream, key):
     before = kinesis.put_record(StreamName=stream, Data=b"plain", PartitionKey="k")
     assert before.get("EncryptionType", "NONE") == "NONE"
@@ -87,7 +89,13 @@ def test_encryption_is_refused_with_a_key_that_is_not_there_or_disabled(kinesis,
 
 def test_encryption_is_refused_for_a_strange_key_and_type(kinesis, stream):
     for key in ("not a key", "alias", KEY_ID[:-1], "arn:aws:s3:::bucket"):
-        refused("InvalidArgumentException", kinesis.start_stream_encryption, StreamName=stream, EncryptionType="KMS", KeyId=key)
+        refused(
+            "InvalidArgumentException",
+            kinesis.start_stream_encryption,
+            StreamName=stream,
+            EncryptionType="KMS",
+            KeyId=key,
+        )
     refused(
         "InvalidArgumentException",
         kinesis.start_stream_encryption,
@@ -103,7 +111,9 @@ def test_enhanced_monitoring_tells_what_was_and_what_will_be(kinesis, streams, s
         assert (answer["StreamName"], answer["StreamARN"]) == (stream, streams.arn(stream))
         streams.active(stream)
         desired = set(answer["DesiredShardLevelMetrics"])
-        assert [set(levels["ShardLevelMetrics"]) for levels in streams.summary(stream)["EnhancedMonitoring"]] == [desired]
+        assert [set(levels["ShardLevelMetrics"]) for levels in streams.summary(stream)["EnhancedMonitoring"]] == [
+            desired
+        ]
         return set(answer["CurrentShardLevelMetrics"]), desired
 
     on, off = kinesis.enable_enhanced_monitoring, kinesis.disable_enhanced_monitoring
@@ -191,7 +201,9 @@ def test_warm_throughput_needs_an_on_demand_stream_and_the_accounts_commitment(o
     provisioned = aws.stream_arn("provisioned")
     refused(codes, kinesis.update_stream_warm_throughput, StreamARN=provisioned, WarmThroughputMiBps=10)
     missing = aws.stream_arn("missing")
-    refused("ResourceNotFoundException", kinesis.update_stream_warm_throughput, StreamARN=missing, WarmThroughputMiBps=10)
+    refused(
+        "ResourceNotFoundException", kinesis.update_stream_warm_throughput, StreamARN=missing, WarmThroughputMiBps=10
+    )
 
 
 def test_account_settings_and_limits(own_collector):

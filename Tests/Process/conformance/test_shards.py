@@ -62,7 +62,7 @@ def settle():
 # ListShards
 
 
-def test_filters_choose_by_time_and_state(kinesis, streams, listed):
+def test_filters_choose_by_time_and_state(streams, listed):
     before = now()
     name = streams.create(2)
     settle()
@@ -193,9 +193,9 @@ def test_a_split_needs_a_key_inside_of_the_shard(kinesis, streams):
     for index, (low, high) in enumerate([(0, 2**127 - 1), (2**127, MOST)]):
         for key in (low, low + 1, high, high + 1 if index == 0 else 5):
             words = (
-                f"NewStartingHashKey {key} used in SplitShard() on shard {shard_id(index)} in stream {name} under account "
-                f"{ACCOUNT} is not both greater than one plus the shard's StartingHashKey {low} and less than the shard's "
-                f"EndingHashKey {high}."
+                f"NewStartingHashKey {key} used in SplitShard() on shard {shard_id(index)} in stream {name} under "
+                f"account {ACCOUNT} is not both greater than one plus the shard's StartingHashKey {low} and less than "
+                f"the shard's EndingHashKey {high}."
             )
             refused(
                 "InvalidArgumentException",
@@ -212,7 +212,7 @@ def test_a_split_needs_a_key_inside_of_the_shard(kinesis, streams):
     assert ranges == [(0, 1), (2, 2**127 - 1), (2**127, MOST - 2), (MOST - 1, MOST)]
 
 
-def test_reshards_name_what_is_not_there(kinesis, streams, stream):
+def test_reshards_name_what_is_not_there(kinesis, stream):
     gone = f"Could not find shard {shard_id(9)} in stream {stream} under account {ACCOUNT}."
     refused(
         "ResourceNotFoundException",
@@ -258,8 +258,8 @@ def test_a_closed_shard_is_not_resharded_again(kinesis, streams):
     name = streams.create(2)
     streams.split(name, shard_id(0), 1000)
     words = (
-        f"Shard {shard_id(0)} in stream {name} under account {ACCOUNT} has already been merged or split, and thus is not "
-        "eligible for merging or splitting."
+        f"Shard {shard_id(0)} in stream {name} under account {ACCOUNT} has already been merged or split, and thus is "
+        "not eligible for merging or splitting."
     )
     split = {"StreamName": name, "ShardToSplit": shard_id(0), "NewStartingHashKey": "2000"}
     refused("InvalidArgumentException", kinesis.split_shard, words, **split)
@@ -270,7 +270,7 @@ def test_a_closed_shard_is_not_resharded_again(kinesis, streams):
 # MergeShards
 
 
-def test_a_merge_closes_both_and_adds_one(kinesis, streams, listed):
+def test_a_merge_closes_both_and_adds_one(streams, listed):
     name = streams.create(3)
     streams.merge(name, shard_id(1), shard_id(2))
     shards = listed(name)
@@ -285,8 +285,8 @@ def test_a_merge_needs_two_neighbours_the_lower_one_first(kinesis, streams):
     name = streams.create(3)
     for one, two in [(0, 2), (1, 0), (2, 1), (1, 1)]:
         words = (
-            f"Shards {shard_id(one)} and {shard_id(two)} in stream {name} under account {ACCOUNT} are not an adjacent pair "
-            "of shards eligible for merging"
+            f"Shards {shard_id(one)} and {shard_id(two)} in stream {name} under account {ACCOUNT} are not an adjacent "
+            "pair of shards eligible for merging"
         )
         refused(
             "InvalidArgumentException",
@@ -301,8 +301,12 @@ def test_a_merge_needs_two_neighbours_the_lower_one_first(kinesis, streams):
 # UpdateShardCount
 
 
-@pytest.mark.parametrize(("count", "target", "total"), [(2, 4, 6), (4, 5, 15), (10, 13, 37), (4, 2, 6), (5, 3, 7), (10, 5, 15)])
-def test_scaling_ends_with_the_wished_for_count_and_awss_number_of_shards(kinesis, streams, listed, count, target, total):
+@pytest.mark.parametrize(
+    ("count", "target", "total"), [(2, 4, 6), (4, 5, 15), (10, 13, 37), (4, 2, 6), (5, 3, 7), (10, 5, 15)]
+)
+def test_scaling_ends_with_the_wished_for_count_and_awss_number_of_shards(
+    kinesis, streams, listed, count, target, total
+):
     name = streams.create(count)
     answer = kinesis.update_shard_count(StreamName=name, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
     del answer["ResponseMetadata"]

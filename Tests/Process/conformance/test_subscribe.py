@@ -83,9 +83,7 @@ def subscribe(kinesis):
 
 
 def put(kinesis, name, start, stop):
-    return [
-        kinesis.put_record(StreamName=name, Data=b"%d" % index, PartitionKey="k") for index in range(start, stop)
-    ]
+    return [kinesis.put_record(StreamName=name, Data=b"%d" % index, PartitionKey="k") for index in range(start, stop)]
 
 
 def numbers(start, stop):
@@ -150,7 +148,7 @@ def test_the_end_of_a_split_shard_is_its_last_event(kinesis, streams, stream, co
             assert event["ContinuationSequenceNumber"] and "ChildShards" not in event
 
 
-def test_the_end_of_a_merged_shard_names_both_parents(kinesis, streams, consumer, subscribe):
+def test_the_end_of_a_merged_shard_names_both_parents(streams, consumer, subscribe):
     name = streams.create(2)
     one = consumer(name, "reader")
     both = [subscribe(one, shard_id(index), Type="LATEST") for index in range(2)]
@@ -161,7 +159,7 @@ def test_the_end_of_a_merged_shard_names_both_parents(kinesis, streams, consumer
         assert "ContinuationSequenceNumber" not in ended.last
 
 
-def test_a_subscription_continues_where_the_last_one_stopped(kinesis, streams, stream, consumer, subscribe):
+def test_a_subscription_continues_where_the_last_one_stopped(kinesis, stream, consumer, subscribe):
     put(kinesis, stream, 0, 50)
     first = subscribe(consumer(stream, "one"), Type="TRIM_HORIZON").wait_for(50)
     events = list(first.events)
@@ -208,7 +206,7 @@ def test_a_second_subscription_waits_five_seconds_and_then_takes_over(kinesis, s
     assert len(first.data) == 1
 
 
-def test_a_deregistered_consumers_subscription_ends(kinesis, streams, stream, consumer, subscribe):
+def test_a_deregistered_consumers_subscription_ends(kinesis, stream, consumer, subscribe):
     reader = consumer(stream, "reader")
     subscription = subscribe(reader, Type="LATEST")
     kinesis.deregister_stream_consumer(ConsumerARN=reader)

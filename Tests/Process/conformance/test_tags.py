@@ -5,9 +5,7 @@ import pytest
 from checks import breaks, longer, refused, shorter, stream_missing
 from programs import ACCOUNT
 
-BAD = (
-    "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . / = + - % @."
-)
+BAD = "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, _ . / = + - % @."
 
 
 def tags_of(kinesis, name):
@@ -79,8 +77,8 @@ def test_characters_that_no_tag_may_have(kinesis, stream, tags):
 
 def test_a_percent_sign_passes_the_first_check_and_fails_the_second(kinesis, stream):
     words = (
-        f"Failed to add tags to stream {stream} under account {ACCOUNT} because some tags contained illegal characters. "
-        "The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'."
+        f"Failed to add tags to stream {stream} under account {ACCOUNT} because some tags contained illegal "
+        "characters. The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'."
     )
     refused("InvalidArgumentException", kinesis.add_tags_to_stream, words, StreamName=stream, Tags={"a": "5%"})
 
@@ -112,4 +110,10 @@ def test_tag_constraints(unchecked, stream):
         StreamName=stream,
         ExclusiveStartTagKey=long,
     )
-    refused("ResourceNotFoundException", unchecked.add_tags_to_stream, stream_missing("no"), StreamName="no", Tags={"a": "b"})
+    refused(
+        "ResourceNotFoundException",
+        unchecked.add_tags_to_stream,
+        stream_missing("no"),
+        StreamName="no",
+        Tags={"a": "b"},
+    )

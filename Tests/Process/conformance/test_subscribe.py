@@ -182,6 +182,16 @@ def test_many_records_come_in_order(kinesis, stream, consumer, subscribe):
     assert subscription.wait_for(5001).data[-1] == large
 
 
+def test_records_of_an_encrypted_stream_say_so(kinesis, streams, stream, consumer, subscribe):
+    put(kinesis, stream, 0, 2)
+    subscription = subscribe(consumer(stream, "reader"), Type="TRIM_HORIZON")
+    kinesis.start_stream_encryption(StreamName=stream, EncryptionType="KMS", KeyId="alias/aws/kinesis")
+    streams.active(stream)
+    put(kinesis, stream, 2, 4)
+    assert subscription.wait_for(4).data == numbers(0, 4)
+    assert [record.get("EncryptionType", "NONE") for record in subscription.records] == ["NONE"] * 2 + ["KMS"] * 2
+
+
 def test_a_second_subscription_waits_five_seconds_and_then_takes_over(kinesis, stream, consumer, subscribe):
     """And a silent shard says every five seconds, at most, that it is silent."""
     reader = consumer(stream, "reader")
@@ -294,7 +304,8 @@ def messages(collector, consumer, enough, kind=wire.JSON):
         connection.close()
 
 
-def test_the_messages_have_awss_headers(either):
+@pytest.mark.parametrize("kind", [wire.JSON, wire.CBOR], ids=["json", "cbor"])
+def test_the_messages_have_awss_headers(either, kind):
     kinesis = watched(either)
     name = f"bytes-{time.time_ns()}"
     kinesis.create_stream(StreamName=name, ShardCount=1)
@@ -309,21 +320,24 @@ def test_the_messages_have_awss_headers(either):
     eventually(active, 10, 0.01, "the consumer is ACTIVE")
     put(kinesis, name, 0, 3)
     kinesis.split_shard(StreamName=name, ShardToSplit=SHARD, NewStartingHashKey=MIDDLE)
-    found = messages(either, consumer, lambda messages: False)
+    found = messages(either, consumer, lambda messages: False, kind)
     headers, payload = found[0]
     assert (headers[":message-type"], headers[":event-type"]) == ("event", "initial-response")
-    assert payload in (b"", b"{}")
+    assert payload in (b"", b"{}", b"\xa0", b"\xbf\xff")
+    kinds = ("application/x-amz-json-1.1", "application/json") if kind == wire.JSON else (wire.CBOR,)
+    read = json.loads if kind == wire.JSON else wire.decode_cbor
     shape = shapes.MODEL.shape_for("SubscribeToShardEvent")
     records = []
     for index, (headers, payload) in enumerate(found[1:], 2):
         assert (headers[":message-type"], headers[":event-type"]) == ("event", "SubscribeToShardEvent")
-        assert headers[":content-type"] in ("application/x-amz-json-1.1", "application/json")
-        event = json.loads(payload)
+        assert headers[":content-type"] in kinds
+        event = read(payload)
         if index == len(found):
             assert "ContinuationSequenceNumber" not in event and event["ChildShards"]
             # The model calls it required, and AWS leaves it out.
             event["ContinuationSequenceNumber"] = "0"
-        shapes.check(shape, event)
+        shapes.check(shape, event, cbor=kind == wire.CBOR)
         records += event["Records"]
-    assert len(records) == 3
+    first = b"0" if kind == wire.CBOR else "MA=="
+    assert len(records) == 3 and records[0]["Data"] == first
     kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)

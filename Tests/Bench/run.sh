@@ -14,70 +14,19 @@ dir=${BENCH_DIR:-$root/.build/bench}
 rounds=${ROUNDS:-3} each=${SECONDS_EACH:-8} shards=${SHARDS:-4} agent_bytes=${AGENT_BYTES:-1073741824}
 mkdir -p "$dir"
 
-fail() {
-    printf 'bench: %s\n' "$@" >&2
-    exit 1
-}
+. "$here/common.sh"
 
 [ -f /usr/include/openssl/evp.h ] || fail "libssl-dev is missing: packaging/install-dependencies.sh bench"
 for program in floor load; do
     gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/$program" "$here/$program.c" -lcrypto
 done
 
-pid=''
-stop() {
-    [ -n "$pid" ] || return 0
-    kill "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
-    pid=''
-}
 agent=''
 cleanup() {
     [ -z "$agent" ] || kill "$agent" 2>/dev/null || true
     stop
 }
 trap cleanup EXIT
-
-# serve COMMAND...: starts a server, waits for its line `ready URL`, sets url and port.
-serve() {
-    : >"$dir/server.out"
-    "$@" >"$dir/server.out" 2>"$dir/server.log" &
-    pid=$!
-    url=''
-    for ((tries = 0; tries < 300 && ${#url} == 0; tries++)); do
-        kill -0 "$pid" 2>/dev/null || fail "$1 ended:" "$(tail -n 5 "$dir/server.log")"
-        url=$(sed -n 's/^ready //p' "$dir/server.out")
-        sleep 0.05
-    done
-    url=${url%/} port=${url##*:}
-    [ -n "$port" ] || fail "$1 is not ready"
-}
-
-serve_collector() {
-    rm -rf "$dir/data"
-    local limits=()
-    ! "$bin/millrace-collector" run --help | grep -q -e --limits || limits=(--limits none)
-    serve "$bin/millrace-collector" run --data-dir "$dir/data" --listen 127.0.0.1:0 "${limits[@]}"
-    AWS_ACCESS_KEY_ID=$(sed -n 's/^aws_access_key_id *= *//p' "$dir/data/credentials")
-    AWS_SECRET_ACCESS_KEY=$(sed -n 's/^aws_secret_access_key *= *//p' "$dir/data/credentials")
-    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-    call CreateStream "{\"StreamName\":\"bench\",\"ShardCount\":$shards}" >/dev/null
-    for ((tries = 0; tries < 100; tries++)); do
-        case $(call DescribeStreamSummary '{"StreamName":"bench"}') in *'"ACTIVE"'*) return ;; esac
-        sleep 0.1
-    done
-    fail "the stream does not become ACTIVE"
-}
-
-call() {
-    curl --silent --show-error --fail-with-body --max-time 20 --aws-sigv4 aws:amz:us-east-1:kinesis \
-        --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" --header 'Content-Type: application/x-amz-json-1.1' \
-        --header "X-Amz-Target: Kinesis_20131202.$1" --data "$2" "$url/"
-}
-
-# cpu PID: user and system time so far, in seconds. peak PID: the most resident memory, in MiB.
-cpu() { awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.2f", ($12 + $13) / tick }' "/proc/$1/stat"; }
-peak() { awk '/^VmHWM/ { printf "%.0f", $2 / 1024 }' "/proc/$1/status"; }
 
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 

@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 import aws
 import raw
 from programs import REGION
-from wire import H2, address, ask, signed
+from transport import H2, address, ask, signed
 
 LIST = "Kinesis_20131202.ListStreams"
 JSON11 = "application/x-amz-json-1.1"

@@ -193,6 +193,50 @@ struct AccessFilesTests {
         #expect(!problems.contains { $0.contains("othersecret") })
     }
 
+    @Test("secrets that every user may read are told of")
+    func openFiles() throws {
+        let folder = try Folder()
+        try folder.write(
+            "collector.json",
+            #"{ "accessKeys": [ { "accessKeyId": "AKIA1", "secretAccessKey": "s", "userName": "a" } ] }"#
+        )
+        func mode(_ name: String, _ mode: Int) throws {
+            try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: "\(folder.path)/\(name)")
+        }
+        try mode("collector.json", 0o644)
+        try mode("credentials", 0o600)
+        #expect(
+            folder.files.read().notices == [
+                "\(folder.path)/collector.json: every user of this machine may read its secrets; chmod o-r takes that away"
+            ]
+        )
+        try mode("collector.json", 0o640)
+        try mode("credentials", 0o604)
+        #expect(folder.files.read().notices.map { $0.contains("/credentials: every user") } == [true])
+        try mode("credentials", 0o600)
+        #expect(folder.files.read().notices == [])
+    }
+
+    @Test("collector.json.example is read without a problem or a notice, but for its secret's file")
+    func example() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let folder = try Folder()
+        let text = try String(contentsOf: root.appending(path: "collector.json.example"), encoding: .utf8)
+        try folder.write("collector.json", text)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder.path)/credentials")
+        var files = folder.files
+        files.otherKeys = ["dataDir", "listen", "account", "limits"]
+        #expect(files.read().problems.allSatisfy { $0.contains("app.secret") })
+        try folder.write("app.secret", "secret")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder.path)/collector.json")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder.path)/app.secret")
+        let reading = files.read()
+        #expect(reading.problems == [])
+        #expect(reading.notices == [])
+        #expect(reading.keys?.count == 3)
+    }
+
     @Test("an edit counts when it is read, a broken one is logged whole and changes nothing")
     func reloading() throws {
         let folder = try Folder()

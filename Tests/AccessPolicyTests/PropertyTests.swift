@@ -86,6 +86,46 @@ struct PropertyTests {
         }
     }
 
+    @Test("whatever is cut, doubled or overwritten in a document, reading it ends with a policy or with problems")
+    func mutations() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        var random = Seeded(state: seed)
+        let original = Array(
+            #"""
+            {"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Allow","Principal":{"AWS":["123456789012","*"]},
+            "Action":["kinesis:Put*","*"],"Resource":"arn:aws:kinesis:*:*:stream/${aws:username, 'x'}?*${*}","Condition":{
+            "ForAnyValue:StringLikeIfExists":{"aws:TagKeys":["a*","${aws:PrincipalArn}"]},"NumericLessThan":{"aws:EpochTime":"1e9"},
+            "DateLessThan":{"aws:CurrentTime":"2026-11-21T06:09:10.5+01:00"},"IpAddress":{"aws:SourceIp":["::1/64","1.2.3.4/8"]},
+            "Null":{"aws:ResourceTag/k":true},"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/*"}}}]}
+            """#.utf8
+        )
+        let pieces = [
+            "\"", "{", "}", "[", "]", "${", "}", "*", "?", ":", "/", "", ",", "'", "999999999999999999999", "-",
+            "\\u0130",
+        ]
+        var (read, judged) = (0, 0)
+        for _ in 0..<20_000 {
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                let start = Int.random(in: 0..<bytes.count, using: &random)
+                let end = min(bytes.count, start + Int.random(in: 0...6, using: &random))
+                bytes.replaceSubrange(start..<end, with: Array(random.pick(pieces).utf8))
+            }
+            guard let json = try? JSONValue(parsing: bytes) else { continue }
+            read += 1
+            var reader = PolicyReader(.resource)
+            let document = reader.read(json)
+            #expect(
+                (document == nil) != reader.problems.isEmpty,
+                "seed \(seed): \(String(decoding: bytes, as: UTF8.self))"
+            )
+            guard let document else { continue }
+            judged += 1
+            _ = request(user("*", in: account)).refusal(resourcePolicy: document)
+        }
+        #expect(read > 1000 && judged > 100, "seed \(seed): \(read) were JSON, \(judged) were policies")
+    }
+
     @Test("more Denies never allow more, more Allows never allow less, and order does not matter")
     func properties() throws {
         let seed = UInt64.random(in: .min ... .max)

@@ -121,6 +121,10 @@ struct AuthorizationTests {
             ("UpdateShardCount", #"{\#(name),"TargetShardCount":4,"ScalingType":"UNIFORM_SCALING"}"#),
             ("UpdateStreamMode", #"{\#(named),"StreamModeDetails":{"StreamMode":"ON_DEMAND"}}"#),
             ("UpdateStreamRecordDistributionStrategy", #"{\#(named),"RecordDistributionStrategy":"AUTO"}"#),
+            (
+                "SubscribeToShard",
+                #"{"ConsumerARN":"\#(consumer)","ShardId":"shardId-000000000000","StartingPosition":{"Type":"LATEST"}}"#
+            ),
             ("UpdateStreamWarmThroughput", #"{\#(name),"WarmThroughputMiBps":100}"#), ("ListChannels", "{}"),
         ]
         for (operation, body) in bodies {

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 
 import botocore.exceptions
@@ -345,6 +346,73 @@ def test_a_stream_is_shared_with_another_account_by_its_own_policy(access):
     access.root.delete_resource_policy(ResourceARN=arn)
     access.root.put_record(StreamName="s", Data=b"z", PartitionKey="k")
     refused(lambda: friend.list_shards(StreamARN=arn))
+
+
+def test_a_subscriber_needs_the_right_to_its_consumer(access):
+    aws.create_stream(access.root, "s")
+    arn = aws.stream_arn("s")
+    consumer = access.root.register_stream_consumer(StreamARN=arn, ConsumerName="mine")["Consumer"]["ConsumerARN"]
+
+    def active():
+        answer = access.root.describe_stream_consumer(ConsumerARN=consumer)
+        return answer["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE"
+
+    eventually(active, 20, what="the consumer is ACTIVE")
+    mine = access.service("kinesis", access.add("mine", policy(allow("kinesis:SubscribeToShard", f"{arn}/consumer/mine:*"))))
+    other = access.service("kinesis", access.add("other", policy(allow("kinesis:*", arn))))
+    access.reload()
+    access.root.put_record(StreamName="s", Data=b"x", PartitionKey="k")
+    wanted = {
+        "ConsumerARN": consumer,
+        "ShardId": "shardId-000000000000",
+        "StartingPosition": {"Type": "TRIM_HORIZON"},
+    }
+    message = refused(lambda: other.subscribe_to_shard(**wanted))
+    assert f"kinesis:SubscribeToShard on resource: {consumer} because no identity-based policy" in message
+    events = mine.subscribe_to_shard(**wanted)["EventStream"]
+    for event in events:
+        if event["SubscribeToShardEvent"]["Records"]:
+            assert event["SubscribeToShardEvent"]["Records"][0]["Data"] == b"x"
+            break
+    events.close()
+    refused(lambda: mine.describe_stream(StreamName="s"))
+
+
+def test_tls_and_the_address_count_over_http2_too(stage, tmp_path):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate]
+        + ["-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )
+    safe = policy(
+        allow("kinesis:ListStreams", IpAddress={"aws:SourceIp": "127.0.0.1"}, Bool={"aws:SecureTransport": "true"})
+    )
+    keys = [{"accessKeyId": "AKIASAFE", "secretAccessKey": "secret", "userName": "safe", "policies": [safe]}]
+    (tmp_path / "collector.json").write_text(json.dumps({"accessKeys": keys}))
+    plain = stage.collector(name="millrace-collector-plain", extra=["--config", tmp_path / "collector.json"])
+    extra = ["--config", tmp_path / "collector.json", "--tls-cert", certificate, "--tls-key", key]
+    tls = stage.collector(name="millrace-collector-tls", data=tmp_path / "tls", extra=extra)
+
+    def post(collector, *options):
+        """The status and the HTTP version of a ListStreams that curl signed."""
+        answer = subprocess.run(
+            ["curl", "-s", "-o", tmp_path / "answer", "-w", "%{http_code} %{http_version}", "--cacert", certificate, *options]
+            + ["--aws-sigv4", f"aws:amz:{REGION}:kinesis", "--user", "AKIASAFE:secret", "-d", "{}"]
+            + ["-H", "Content-Type: application/x-amz-json-1.1", "-H", "X-Amz-Target: Kinesis_20131202.ListStreams"]
+            + [collector.url + "/"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return answer.stdout, (tmp_path / "answer").read_text()
+
+    for option, version in [("--http2", "2"), ("--http1.1", "1.1")]:
+        assert post(tls, option)[0] == f"200 {version}", post(tls, option)
+    for option, version in [("--http2-prior-knowledge", "2"), ("--http1.1", "1.1")]:
+        status, body = post(plain, option)
+        assert status == f"400 {version}" and "AccessDeniedException" in body, (status, body)
 
 
 def test_check_explains_keys_and_policies_without_secrets(access, tmp_path):

@@ -54,6 +54,8 @@ public struct AccessFiles: Sendable {
                 }
                 reading.paths.formUnion(settings.secretFiles)
                 reading.notices = findings.notices.map(\.description)
+                let open = settings.secretFiles + (settings.holdsSecrets ? [configuration] : [])
+                reading.notices += open.filter(FileMark.isOpenToAll).map(Self.openNotice)
                 try findings.throwProblems()
             } catch {
                 reading.problems += error.problems.map(\.description)
@@ -62,6 +64,7 @@ public struct AccessFiles: Sendable {
         var file: CredentialsFile?
         do throws(CredentialsFile.Problem) {
             file = try CredentialsFile(path: credentials)
+            if file != nil, FileMark.isOpenToAll(credentials) { reading.notices.append(Self.openNotice(credentials)) }
         } catch {
             reading.problems.append(error.description)
         }
@@ -82,6 +85,10 @@ public struct AccessFiles: Sendable {
         return reading
     }
 
+    private static func openNotice(_ path: String) -> String {
+        "\(path): every user of this machine may read its secrets; chmod o-r takes that away"
+    }
+
     /// The folder of a file.
     public static func folder(of path: String) -> String {
         path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
@@ -91,6 +98,12 @@ public struct AccessFiles: Sendable {
 /// What tells one state of a file from another without reading it.
 struct FileMark: Equatable {
     private var numbers: [Int]
+
+    /// Whether every user may read it.
+    static func isOpenToAll(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+    }
 
     /// A file that is not there has a mark of its own.
     init(_ path: String) {

@@ -28,6 +28,8 @@ public struct AccessSettings: Sendable {
     var policies: [(name: String, document: PolicyDocument)] = []
     /// Files that hold secrets: read, or meant to be.
     var secretFiles: [String] = []
+    /// Whether secrets stand in the file itself.
+    var holdsSecrets = false
 
     /// No key but those of the credentials file.
     public init() {}
@@ -146,6 +148,7 @@ public struct AccessSettings: Sendable {
     /// What stands there, or in the file that `…File` names.
     private mutating func secret(_ name: String, _ entry: inout KeyReader, _ folder: String) -> String? {
         let text = entry.text(name)
+        if text != nil { holdsSecrets = true }
         guard let path = entry.text("\(name)File") else { return text }
         if text != nil { entry.problem("\(name)File", "is given beside \(name); keep one of them") }
         let file = path.hasPrefix("/") ? path : "\(folder)/\(path)"

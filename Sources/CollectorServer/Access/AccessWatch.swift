@@ -36,7 +36,7 @@ public final class AccessWatch: Sendable {
         let (reading, marks) = Self.read(files)
         guard let keys = reading.keys else { throw Problem(lines: reading.problems) }
         for notice in reading.notices {
-            logger.notice("a policy says more than it does", metadata: ["place": "\(notice)"])
+            logger.notice("worth knowing of keys and policies", metadata: ["notice": "\(notice)"])
         }
         state = Mutex(State(keys: keys, marks: marks, others: reading.others))
     }
@@ -70,7 +70,7 @@ public final class AccessWatch: Sendable {
         }
         logger.info("keys and policies were read again", metadata: ["keys": "\(keys.count)"])
         for notice in reading.notices {
-            logger.notice("a policy says more than it does", metadata: ["place": "\(notice)"])
+            logger.notice("worth knowing of keys and policies", metadata: ["notice": "\(notice)"])
         }
         if !changed.isEmpty {
             logger.notice(

@@ -222,7 +222,7 @@ struct AccessFilesTests {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let folder = try Folder()
-        let text = try String(contentsOf: root.appending(path: "collector.json.example"), encoding: .utf8)
+        let text = try String(contentsOf: root.appending(path: "packaging/collector.json.example"), encoding: .utf8)
         try folder.write("collector.json", text)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: "\(folder.path)/credentials")
         var files = folder.files

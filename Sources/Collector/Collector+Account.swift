@@ -97,6 +97,8 @@ extension Collector {
 
     /// Shards that the account may have open; streams in on-demand mode that it may have.
     static let (shardLimit, onDemandLimit) = (20_000, 50)
+    /// Open shards that a stream may have.
+    static let shardsPerStream = 10_000
 
     func describeLimits(_ request: APIRequest) throws(AWSError) -> [UInt8] {
         try RequestReader(body: request.body, format: request.format).finish()

@@ -105,6 +105,7 @@ extension Collector {
             }
             record.mode = asked.mode
             record.settings.warmThroughput = asked.mode == .provisioned ? nil : asked.warmThroughput
+            if let throughput = record.settings.warmThroughput { warmUp(&record, to: throughput) }
             // Provisioned streams know partition keys only.
             if asked.mode == .provisioned { record.settings.strategy = .userPartitionKey }
         }
@@ -148,6 +149,7 @@ extension Collector {
                 )
             }
             record.settings.warmThroughput = asked.warmThroughput
+            warmUp(&record, to: asked.warmThroughput)
         }
         return request.answer { json in
             json.name("StreamARN")
@@ -157,6 +159,17 @@ extension Collector {
             json.name("WarmThroughput")
             Self.write(warmThroughput: asked.warmThroughput, to: &json)
         }
+    }
+
+    /// Opens shards, each of which takes 1 MiB/s, so that the stream takes what it is warm for.
+    private func warmUp(_ record: inout StreamRecord, to mebibytes: Int) {
+        let wanted = min(mebibytes, Self.shardsPerStream)
+        var result = record.shards
+        while result.open.count < wanted {
+            // Shards too narrow to be split are as many as there can be.
+            guard (try? result.scale(to: min(wanted, result.open.count * 2), now: now())) != nil else { return }
+        }
+        if result != record.shards { record.begin(result) }
     }
 
     static func write(warmThroughput: Int, to json: inout AnswerWriter) {

@@ -39,7 +39,8 @@ extension Collector {
     func createStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try CreateStreamRequest(body: request.body, format: request.format)
         try authorizeCreating(asked, request)
-        let count = asked.mode == .onDemand ? 4 : asked.shardCount
+        let warm = min(asked.warmThroughput ?? 0, Self.shardsPerStream)
+        let count = asked.mode == .onDemand ? max(4, warm) : asked.shardCount
         guard let count else {
             throw .validation("ShardCount must be provided for a stream in PROVISIONED mode.")
         }

@@ -260,6 +260,24 @@ struct SettingsTests {
         #expect(read == sent)
     }
 
+    @Test("a warm throughput opens a shard for each MiB/s of it")
+    func warmThroughput() async throws {
+        let service = try await service()
+        try await service.call("UpdateAccountSettings", #"{"MinimumThroughputBillingCommitment":{"Status":"ENABLED"}}"#)
+        try await service.call(
+            "UpdateStreamMode",
+            #"{"StreamARN":"\#(arn)","StreamModeDetails":{"StreamMode":"ON_DEMAND"}}"#
+        )
+        #expect(try await summary(service)["OpenShardCount"]?.integer == 2)
+        let answer = try await service.call(
+            "UpdateStreamWarmThroughput",
+            #"{"StreamName":"s","WarmThroughputMiBps":9}"#
+        )
+        #expect(answer["WarmThroughput"]?["TargetMiBps"]?.integer == 9)
+        #expect(try await summary(service)["OpenShardCount"]?.integer == 9)
+        #expect(try await summary(service)["StreamStatus"]?.string == "ACTIVE")
+    }
+
     @Test("with AWS's quotas a count is at most doubled or halved, ten times a day")
     func shardCountQuota() async throws {
         let service = try await service(Collector.Configuration(limits: .aws))

@@ -31,6 +31,9 @@ NEWER = {
     "StreamDescriptionSummary": {"ChannelCount", "RecordDistributionStrategy"},
 }
 
+# What was required then and is not any more: a stream that distributes records by itself needs no keys.
+OPTIONAL = {"Record": {"PartitionKey"}}
+
 
 class ShapeError(AssertionError):
     pass

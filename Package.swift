@@ -154,8 +154,8 @@ let package = Package(
         tests(
             "CollectorTests",
             [
-                "Collector", "AccessPolicy", "AWSProtocol", "StreamModel", "StateStore", "ShardLog", "KinesisTypes",
-                "RecordBatch", "StreamKeys",
+                "Collector", "AccessPolicy", "AWSProtocol", "StreamModel", "StateStore", "ShardLog", "EmbeddedLog",
+                "KinesisTypes", "RecordBatch", "StreamKeys",
             ]
         ),
         tests(

@@ -18,7 +18,7 @@ extension Collector {
             guard error.code == "ResourceNotFoundException" else { throw error }
             throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, asked.stream.name)
         }
-        let (shard, cursor) = try await start(
+        let (shard, cursor, _) = try await start(
             at: StartingPosition(
                 operation: request.operation,
                 kind: asked.kind,

@@ -15,12 +15,13 @@ struct StartingPosition: Sendable {
 }
 
 extension Collector {
-    /// The shard that a request names, and where in it reading starts.
+    /// The shard that a request names, and where in it reading starts. `time` is that of the number that says so, in seconds
+    /// since 1970; 0 without one.
     func start(
         at asked: StartingPosition,
         inShard name: String,
         of stream: Stream
-    ) async throws(AWSError) -> (shard: Shard, cursor: ReadCursor) {
+    ) async throws(AWSError) -> (shard: Shard, cursor: ReadCursor, time: UInt64) {
         let record = stream.record
         guard let id = ShardID(lenient: name), let shard = record.shards[id] else {
             throw missingShard(ShardID(lenient: name)?.description ?? name, record.key.name)
@@ -28,19 +29,19 @@ extension Collector {
         let ref = stream.ref(id)
         do {
             switch asked.kind {
-            case .trimHorizon: return (shard, ReadCursor(try await log.bounds(ref).first))
-            case .latest: return (shard, ReadCursor(try await log.bounds(ref).tail))
+            case .trimHorizon: return (shard, ReadCursor(try await log.bounds(ref).first), 0)
+            case .latest: return (shard, ReadCursor(try await log.bounds(ref).tail), 0)
             case .atTimestamp:
                 let time = try timestamp(asked)
-                return (shard, ReadCursor(try await log.position(ref, arrivedAtOrAfter: time)))
+                return (shard, ReadCursor(try await log.position(ref, arrivedAtOrAfter: time)), 0)
             case .atSequenceNumber, .afterSequenceNumber:
                 let number = try sequenceNumber(asked, shard, record)
                 let tail = try await log.bounds(ref).tail
-                if number.counter >= SequenceNumber.endCounter { return (shard, ReadCursor(tail)) }
+                if number.counter >= SequenceNumber.endCounter { return (shard, ReadCursor(tail), number.time) }
                 let cursor = asked.kind == .atSequenceNumber ? ReadCursor(at: number) : ReadCursor(after: number)
                 // Waiting there for what no record will ever be would be waiting for ever.
                 guard cursor.position <= tail else { throw invalid(asked, shard, record) }
-                return (shard, cursor)
+                return (shard, cursor, number.time)
             }
         } catch let error as ShardLogError {
             if error == .notFound { throw missingShard(id.description, record.key.name) }

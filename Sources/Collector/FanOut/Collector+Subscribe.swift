@@ -46,7 +46,7 @@ extension Collector {
                     + "\(stream.key.name), account \(configuration.account) is not in ACTIVE status."
             )
         }
-        let (shard, cursor) = try await start(
+        let (shard, cursor, time) = try await start(
             at: StartingPosition(
                 operation: request.operation,
                 kind: asked.kind,
@@ -64,7 +64,7 @@ extension Collector {
             }
             throw Self.dryRun
         }
-        let subscription = Subscription(self, stream, shard, key, from: cursor, format: request.format)
+        let subscription = Subscription(self, stream, shard, key, from: (cursor, time), format: request.format)
         guard stream.subscriptions.add(subscription, key, now: now(), protection: protection) else {
             meters.add(stream.key) { $0.subscriptionsRefused += 1 }
             throw subscriptionInUse(key, stream)

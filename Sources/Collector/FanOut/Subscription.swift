@@ -30,8 +30,8 @@ actor Subscription {
     private enum Phase { case fresh, running, over }
     private var phase = Phase.fresh
     private var cursor: ReadCursor
-    /// Seconds since 1970 in the last number that was sent: numbers don't go back when the clock does.
-    private var lastTime: UInt64 = 0
+    /// Seconds since 1970 in the last number that was sent or came: numbers don't go back when the clock does.
+    private var lastTime: UInt64
     /// Of the last record sent, in milliseconds since 1970.
     private var lastArrival: Int64?
     private var lastEvent: ContinuousClock.Instant?
@@ -59,14 +59,15 @@ actor Subscription {
         _ stream: Stream,
         _ shard: Shard,
         _ key: SubscriptionList.Key,
-        from cursor: ReadCursor,
+        from start: (cursor: ReadCursor, time: UInt64),
         format: WireFormat
     ) {
         self.collector = collector
         self.stream = stream
         self.shard = shard
         self.key = key
-        self.cursor = cursor
+        cursor = start.cursor
+        lastTime = start.time
         ref = stream.ref(shard.id)
         messages = SubscriptionMessages(format: format)
         ends = collector.now() + collector.configuration.subscriptions.life.wholeMilliseconds
@@ -187,6 +188,7 @@ actor Subscription {
                 guard let page else { return }
                 isLast = page.isComplete && children != nil
                 behind = page.isComplete && slab.next >= tail ? 0 : age(page.lastArrival)
+                lastArrival = page.lastArrival ?? lastArrival
                 let next = isLast ? nil : ReadCursor(page.next, index: page.nextIndex)
                 writeEnd(next, behind, children ?? [], to: &writer)
             }
@@ -201,7 +203,6 @@ actor Subscription {
         }
         guard let page else { return nil }
         cursor = ReadCursor(page.next, index: page.nextIndex)
-        lastArrival = page.lastArrival ?? lastArrival
         if page.count == 0, !isLast { return nil }
         sent(records: page.count, bytes: page.userBytes, behind: behind)
         return isLast ? finish(bytes) : bytes
@@ -215,7 +216,8 @@ actor Subscription {
         to writer: inout AnswerWriter
     ) {
         if let next {
-            lastTime = max(lastTime, UInt64(max(0, collector.now()) / 1000))
+            // In the middle of a frame the number has its last record's counter, and is not to lie below it.
+            lastTime = max(lastTime, UInt64(max(0, collector.now(), lastArrival ?? 0) / 1000))
             writer.name("ContinuationSequenceNumber")
             writer.string(next.numberBefore(in: shard, time: lastTime).description)
         }

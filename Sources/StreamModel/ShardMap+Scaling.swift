@@ -18,18 +18,20 @@ extension ShardMap {
         try mergeNeighbours(towards: boundaries, now: now)
     }
 
-    /// The wished-for boundary nearest to the range's middle, or the middle where there is none inside.
+    /// The wished-for boundary nearest to the range's middle, or the middle where there is none inside. One right at an edge is
+    /// that edge, but for a client's way of rounding: cutting there would leave a shard of a few keys that can't be cut again.
     private static func cut(_ range: HashRange, near boundaries: [HashKey]) -> HashKey {
         let middle = range.start.value + (range.end.value - range.start.value) / 2 + 1
+        let margin = Swift.max(1, (range.end.value - range.start.value) / 1024)
         func distance(_ key: HashKey) -> UInt128 { key.value > middle ? key.value - middle : middle - key.value }
         // Sorted: only the inner ones count.
         var (low, high) = (0, boundaries.count)
         while low < high {
             let at = (low + high) / 2
-            if boundaries[at].value <= range.start.value + 1 { low = at + 1 } else { high = at }
+            if boundaries[at].value <= range.start.value + margin { low = at + 1 } else { high = at }
         }
         var best: HashKey?
-        while low < boundaries.count, boundaries[low] < range.end {
+        while low < boundaries.count, boundaries[low].value < range.end.value - margin + 1 {
             if best.map({ distance(boundaries[low]) < distance($0) }) ?? true { best = boundaries[low] }
             low += 1
         }

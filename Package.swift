@@ -122,7 +122,7 @@ let package = Package(
             "millrace-collector",
             [
                 "CollectorServer", "Collector", "Delivery", "LeaseTable", "EmbeddedLog", "EmbeddedState", "StreamKeys",
-                "AuditTrail", "AWSProtocol", "ConfigurationFile", "CSystemd", lifecycle, unixSignals,
+                "AuditTrail", "AWSProtocol", "ConfigurationFile", "StreamModel", "CSystemd", lifecycle, unixSignals,
             ]
         ),
         program("millrace-agent", ["Agent", "AWSClient", "ConfigurationFile", "CSystemd", lifecycle, unixSignals]),

@@ -95,25 +95,22 @@ extension Collector {
         }
     }
 
-    /// Shards that the account may have open; streams in on-demand mode that it may have.
-    static let (shardLimit, onDemandLimit) = (20_000, 50)
-    /// Open shards that a stream may have.
-    static let shardsPerStream = 10_000
-
     func describeLimits(_ request: APIRequest) throws(AWSError) -> [UInt8] {
         try RequestReader(body: request.body, format: request.format).finish()
         let records = streams.withLock { $0.values.map(\.record) }
             .filter { $0.key.region == request.region && !$0.isHidden && $0.status != .deleting }
+        // Without limits AWS's numbers are shown: clients size themselves by them.
+        let limits = configuration.limits ?? .aws
         let provisioned = records.filter { $0.mode == .provisioned }
         return request.answer { json in
             json.name("ShardLimit")
-            json.integer(Self.shardLimit)
+            json.integer(limits.shards(in: request.region))
             json.name("OpenShardCount")
             json.integer(provisioned.map { record in record.listedShards.count(where: \.isOpen) }.reduce(0, +))
             json.name("OnDemandStreamCount")
             json.integer(records.count - provisioned.count)
             json.name("OnDemandStreamCountLimit")
-            json.integer(Self.onDemandLimit)
+            json.integer(limits.onDemandStreams)
             json.name("ChannelCount")
             json.integer(0)
             json.name("ChannelCountLimit")

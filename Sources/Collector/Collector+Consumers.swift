@@ -6,7 +6,8 @@ import StreamModel
 extension Collector {
     /// Consumers a stream has at most: 20, and 50 with the minimum throughput billing commitment.
     private func consumerLimit() async throws(AWSError) -> Int {
-        try await accountSettings().isCommitted(at: now()) ? 50 : 20
+        guard let limit = configuration.limits?.consumersPerStream else { return .max }
+        return try await accountSettings().isCommitted(at: now()) ? max(50, limit) : limit
     }
 
     func registerConsumer(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
@@ -14,7 +15,7 @@ extension Collector {
         let tags = try checkedTags(asked.tags, for: "consumer \(asked.name)")
         let stream = try stream(asked.stream, request, tags: Self.pairs(tags))
         if !tags.isEmpty { try authorizeTagging(ofNewConsumer: asked.name, tags, stream, request) }
-        let limit = configuration.limits == .aws ? try await consumerLimit() : .max
+        let limit = try await consumerLimit()
         var made: ConsumerRecord?
         try await change(of: stream) { record throws(AWSError) in
             if record.status == .creating || record.status == .deleting { try requireActive(record) }
@@ -29,7 +30,7 @@ extension Collector {
                     "Stream \(name) under account \(configuration.account) has the maximum of \(limit) consumers."
                 )
             }
-            if configuration.limits == .aws, record.consumers.count(where: { $0.status == .creating }) >= 5 {
+            if configuration.limits != nil, record.consumers.count(where: { $0.status == .creating }) >= 5 {
                 throw .limitExceeded("Stream \(name) has 5 consumers in status CREATING, which is the maximum.")
             }
             // Whole seconds stand in the ARN, and no two consumers of a name may share one.

@@ -5,6 +5,9 @@ import StreamModel
 
 /// The put path of direct-put delivery streams: their records go into a hidden stream of one shard.
 extension Collector {
+    /// What Firehose says of records that come too fast.
+    private static let slowDown = "Slow down."
+
     /// Firehose's PutRecord and PutRecordBatch.
     ///
     /// - Parameter hiddenStream: finds the hidden stream of a delivery stream, by its name. Called once the request is found to
@@ -51,6 +54,7 @@ extension Collector {
                 json.bool(job.isEncrypted)
             }
         case .failed(_, let reason): throw .unavailable("The record could not be stored: \(reason)")
+        case .throttled: throw .unavailable(slowDown)
         case .waiting: throw .internalFailure
         }
     }
@@ -73,6 +77,12 @@ extension Collector {
                             json.string("ServiceUnavailableException")
                             json.name("ErrorMessage")
                             json.string("The record could not be stored: \(reason)")
+                        case .throttled:
+                            failed += 1
+                            json.name("ErrorCode")
+                            json.string("ServiceUnavailableException")
+                            json.name("ErrorMessage")
+                            json.string(slowDown)
                         case .waiting:
                             failed += 1
                             json.name("ErrorCode")

@@ -13,12 +13,16 @@ extension Collector {
 
     func putRecords(_ put: PutBody, _ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let stream = try stream(of: put, request)
+        let start = ContinuousClock.now
+        var isSuccess = false
+        defer { stream.meters.putRecords.ended(since: start, isSuccess: isSuccess) }
         let job = try await store(put, request, in: stream, limit: stream.record.maxRecordBytes)
+        isSuccess = countBatch(job, stream)
         var failed = 0
         return request.answer(reserving: 64 + put.entries.count * 128) { answer in
             answer.name("Records")
             answer.array { answer in
-                for outcome in job.outcomes { failed += Self.write(outcome, to: &answer) }
+                for outcome in job.outcomes { failed += write(outcome, of: stream, to: &answer) }
             }
             answer.name("FailedRecordCount")
             answer.integer(failed)
@@ -31,10 +35,15 @@ extension Collector {
 
     func putRecord(_ put: PutBody, _ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let stream = try stream(of: put, request)
+        let start = ContinuousClock.now
+        var isSuccess = false
+        defer { stream.meters.putRecord.ended(since: start, isSuccess: isSuccess) }
         if let text = put.sequenceNumberForOrdering { try checkOrdering(text, stream.record) }
         let job = try await store(put, request, in: stream, limit: stream.record.maxRecordBytes)
         switch job.outcomes[0] {
         case .stored(let shard, let counter, let arrival), .duplicate(let shard, let counter, let arrival):
+            isSuccess = true
+            stream.meters.putRecord.bytes.add(job.userBytes)
             return request.answer { answer in
                 answer.name("ShardId")
                 answer.string(shard.id.description)
@@ -46,6 +55,7 @@ extension Collector {
                 }
             }
         case .failed(_, let reason): throw .unavailable("The record could not be stored: \(reason)")
+        case .throttled(let shard): throw throughputExceeded(shard, stream.key.name)
         case .waiting: throw .internalFailure
         }
     }
@@ -129,7 +139,13 @@ extension Collector {
             )
         }
         try constraints(put, request, dataLimit: limit).checkSizes(record: limit, request: requestLimit)
-        var job = PutJob(stream: stream, body: request.body, put: put, producers: producers)
+        var job = PutJob(
+            stream: stream,
+            body: request.body,
+            put: put,
+            producers: producers,
+            throttle: throttle(stream.record)
+        )
         if put.isDryRun {
             try job.rehearse()
             throw Self.dryRun
@@ -138,25 +154,28 @@ extension Collector {
             key: { () throws(AWSError) in try frameKey(of: stream) },
             open: { writer throws(AWSError) in try await open(writer, of: stream) }
         )
-        count(job, stream.key)
+        count(job, stream.meters)
         return job
     }
 
-    private func count(_ job: PutJob, _ key: StreamKey) {
-        var (stored, duplicates, failures) = (0, 0, 0)
-        for outcome in job.outcomes {
-            switch outcome {
-            case .stored: stored += 1
-            case .duplicate: duplicates += 1
-            case .failed, .waiting: failures += 1
-            }
-        }
-        meters.add(key) { counts in
-            counts.recordsStored += stored
-            counts.bytesStored += job.userBytes
-            counts.duplicatesDropped += duplicates
-            counts.putFailures += failures
-        }
+    private func count(_ job: PutJob, _ meters: StreamMeters) {
+        let ends = job.ends
+        meters.recordsStored.add(ends.stored)
+        meters.bytesStored.add(job.userBytes)
+        if ends.duplicates > 0 { meters.duplicatesDropped.add(ends.duplicates) }
+        if ends.failed > 0 { meters.putFailures.add(ends.failed) }
+        if ends.throttled > 0 { meters.writesThrottled.add(ends.throttled) }
+    }
+
+    /// Returns whether any of it is stored.
+    private func countBatch(_ job: PutJob, _ stream: Stream) -> Bool {
+        let (meters, ends) = (stream.meters, job.ends)
+        meters.putRecords.bytes.add(job.userBytes)
+        meters.batchRecords.add(job.outcomes.count)
+        meters.batchStored.add(ends.stored + ends.duplicates)
+        if ends.failed > 0 { meters.batchFailed.add(ends.failed) }
+        if ends.throttled > 0 { meters.batchThrottled.add(ends.throttled) }
+        return ends.stored + ends.duplicates > 0
     }
 
     static func number(_ shard: Shard, _ counter: UInt64, _ arrival: Int64) -> SequenceNumber {
@@ -164,11 +183,11 @@ extension Collector {
     }
 
     /// Writes one entry of PutRecords' answer; returns 1 for a failed one.
-    private static func write(_ outcome: PutJob.Outcome, to answer: inout AnswerWriter) -> Int {
-        func failure(_ message: String) -> Int {
+    private func write(_ outcome: PutJob.Outcome, of stream: Stream, to answer: inout AnswerWriter) -> Int {
+        func failure(_ message: String, code: String = "InternalFailure") -> Int {
             answer.object { answer in
                 answer.name("ErrorCode")
-                answer.string("InternalFailure")
+                answer.string(code)
                 answer.name("ErrorMessage")
                 answer.string(message)
             }
@@ -176,8 +195,10 @@ extension Collector {
         }
         switch outcome {
         case .stored(let shard, let counter, let arrival), .duplicate(let shard, let counter, let arrival):
-            append(number(shard, counter, arrival), shard.id, to: &answer)
+            Self.append(Self.number(shard, counter, arrival), shard.id, to: &answer)
             return 0
+        case .throttled(let shard):
+            return failure(rateExceeded(shard, stream.key.name), code: "ProvisionedThroughputExceededException")
         case .failed(_, let reason): return failure("The record could not be stored: \(reason)")
         case .waiting: return failure("Internal service failure.")
         }

@@ -28,6 +28,7 @@ extension Collector {
             inShard: asked.shardID,
             of: stream
         )
+        try takeIterator(shard.id, stream)
         if asked.isDryRun { throw Self.dryRun }
         let token = ShardIteratorToken(
             key: stream.key,
@@ -70,6 +71,10 @@ extension Collector {
             throw .invalidArgument("StreamARN \(arn) is not the stream of the shard iterator.")
         }
         if asked.isDryRun { throw Self.dryRun }
+        let start = ContinuousClock.now
+        var isSuccess = false
+        defer { stream.meters.getRecords.ended(since: start, isSuccess: isSuccess) }
+        try beginRead(id, stream)
         let slab: FrameSlab
         do {
             // Small pages read little: a frame in the log is whole, however few of its records are asked for.
@@ -80,16 +85,16 @@ extension Collector {
             throw failure(error, stream.ref(id))
         }
         let page = try page(slab, token, shard, request.format, limit: asked.limit)
-        meters.add(stream.key) { counts in
-            counts.recordsRead += page.count
-            counts.bytesRead += page.userBytes
-        }
+        endRead(id, stream, records: page.count, bytes: page.userBytes)
         // The log of a parent is sealed before the catalog has its children: the end is the catalog's to tell.
         let record = stream.record
         let isDone = page.isComplete && slab.isAtEnd && !(record.shards[id]?.isOpen ?? false)
         // Behind the tip only when something is left unread: a slab is cut at its size, or the page at its limit.
         let isAtTip = page.isComplete && (slab.frames.isEmpty || isDone)
         let behind = isAtTip ? 0 : try await behind(page, slab, stream.ref(id), current)
+        stream.meters.iteratorAge.note(Int(behind), at: current)
+        stream.traffic[id].meters.iteratorAge.note(Int(behind), at: current)
+        isSuccess = true
         return request.answer(reserving: page.bytes.count + 1024) { json in
             json.name("Records")
             json.raw { $0 += page.bytes }

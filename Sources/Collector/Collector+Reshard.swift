@@ -91,10 +91,11 @@ extension Collector {
 
     private func checkCount(_ target: Int, _ open: Int, _ record: StreamRecord) throws(AWSError) {
         let counts = "Current open shard count: \(open) Target shard count: \(target)"
-        guard target <= 10_000 else {
-            throw .limitExceeded("A stream has at most 10000 shards. \(counts)")
+        let most = configuration.limits?.shardsPerStream ?? 10_000
+        guard target <= most else {
+            throw .limitExceeded("A stream has at most \(most) shards. \(counts)")
         }
-        guard configuration.limits == .aws else { return }
+        guard configuration.limits != nil else { return }
         if target > open * 2 {
             throw .invalidArgument(
                 "UpdateShardCount cannot scale up over double your current open shard count. \(counts)"
@@ -106,6 +107,7 @@ extension Collector {
             )
         }
         try checkQuota(of: .shardCount, "UpdateShardCount", record)
+        try checkQuotas(record, from: open, to: target)
     }
 
     private func words(_ error: ReshardError, _ name: String) -> AWSError {
@@ -141,6 +143,8 @@ extension Collector {
             } catch {
                 throw words(error)
             }
+            let counts = [record.shards, result].map { $0.shards.count(where: \.isOpen) }
+            try checkQuotas(record, from: counts[0], to: counts[1])
             record.begin(result)
         }
         await finishSoon(stream)
@@ -177,7 +181,7 @@ extension Collector {
         record.reshard = nil
         let kept = stream.routes.writers.filter { !reshard.parents.contains($0.shard.id) }
         let added = result.shards.filter { shard in shard.isOpen && children.contains { $0.id == shard.id } }
-            .map { ShardWriter(ref: stream.ref($0.id), shard: $0, now: now) }
+            .map { ShardWriter(ref: stream.ref($0.id), shard: $0, traffic: stream.traffic[$0.id], now: now) }
         try await write(record, stream, routes: Routes(kept + added))
     }
 

@@ -101,11 +101,16 @@ extension Collector {
         try await update(try stream(asked.stream, request)) { record throws(AWSError) in
             if record.mode != asked.mode {
                 try checkQuota(of: .mode, request.operation, record)
+                try checkQuotas(record, turning: asked.mode)
                 record.settings.note(.mode, now: now())
+            }
+            if record.mode != asked.mode {
+                record.settings.onDemandFloor =
+                    asked.mode == .onDemand ? record.shards.shards.count(where: \.isOpen) : nil
             }
             record.mode = asked.mode
             record.settings.warmThroughput = asked.mode == .provisioned ? nil : asked.warmThroughput
-            if let throughput = record.settings.warmThroughput { warmUp(&record, to: throughput) }
+            if asked.mode == .onDemand { try warmUp(&record) }
             // Provisioned streams know partition keys only.
             if asked.mode == .provisioned { record.settings.strategy = .userPartitionKey }
         }
@@ -149,7 +154,7 @@ extension Collector {
                 )
             }
             record.settings.warmThroughput = asked.warmThroughput
-            warmUp(&record, to: asked.warmThroughput)
+            try warmUp(&record)
         }
         return request.answer { json in
             json.name("StreamARN")
@@ -161,13 +166,17 @@ extension Collector {
         }
     }
 
-    /// Opens shards, each of which takes 1 MiB/s, so that the stream takes what it is warm for.
-    private func warmUp(_ record: inout StreamRecord, to mebibytes: Int) {
-        let wanted = min(mebibytes, Self.shardsPerStream)
+    /// A warm stream has the shards for its throughput before the traffic comes.
+    private func warmUp(_ record: inout StreamRecord) throws(AWSError) {
+        guard let limits = configuration.limits else { return }
+        let wanted = StreamRecord.shards(warmFor: record.settings.warmThroughput, limits)
         var result = record.shards
-        while result.open.count < wanted {
-            // Shards too narrow to be split are as many as there can be.
-            guard (try? result.scale(to: min(wanted, result.open.count * 2), now: now())) != nil else { return }
+        do throws(ReshardError) {
+            while case let count = result.shards.count(where: \.isOpen), count < wanted {
+                try result.scale(to: min(wanted, count * 2), now: now())
+            }
+        } catch {
+            throw .limitExceeded("The shards of stream \(record.key.name) are too narrow to be split further.")
         }
         if result != record.shards { record.begin(result) }
     }

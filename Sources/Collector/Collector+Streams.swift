@@ -23,15 +23,25 @@ extension Collector {
 
     /// Brings a stream back as its row says, finishing what was under way. What can't be finished now is upkeep's.
     private func resume(_ record: StreamRecord, revision: Revision) async throws {
-        let stream = Stream(record, revision: revision, routes: writers(record))
+        let stream = makeStream(record, revision)
         streams.withLock { $0[record.key] = stream }
         try await finish(stream)
     }
 
-    func writers(_ record: StreamRecord) -> Routes {
+    private func makeStream(_ record: StreamRecord, _ revision: Revision) -> Stream {
+        let traffic = StreamTraffic()
+        return Stream(record, revision: revision, routes: writers(record, traffic), traffic: traffic)
+    }
+
+    func writers(_ record: StreamRecord, _ traffic: StreamTraffic) -> Routes {
         Routes(
             record.shards.open.map { shard in
-                ShardWriter(ref: ShardRef(stream: record.uid, index: shard.id.index), shard: shard, now: now)
+                ShardWriter(
+                    ref: ShardRef(stream: record.uid, index: shard.id.index),
+                    shard: shard,
+                    traffic: traffic[shard.id],
+                    now: now
+                )
             }
         )
     }
@@ -39,13 +49,14 @@ extension Collector {
     func createStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try CreateStreamRequest(body: request.body, format: request.format)
         try authorizeCreating(asked, request)
-        let warm = min(asked.warmThroughput ?? 0, Self.shardsPerStream)
+        let warm = configuration.limits.map { StreamRecord.shards(warmFor: asked.warmThroughput, $0) } ?? 0
         let count = asked.mode == .onDemand ? max(4, warm) : asked.shardCount
         guard let count else {
             throw .validation("ShardCount must be provided for a stream in PROVISIONED mode.")
         }
-        guard count <= 10_000 else {
-            throw .limitExceeded("A stream has at most 10000 shards. Requested: \(count).")
+        let most = configuration.limits?.shardsPerStream ?? 10_000
+        guard count <= most else {
+            throw .limitExceeded("A stream has at most \(most) shards. Requested: \(count).")
         }
         if asked.mode == .provisioned, asked.strategy == .auto {
             throw .invalidArgument("RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.")
@@ -81,6 +92,7 @@ extension Collector {
             if streams.withLock({ $0[key] != nil }) {
                 throw .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
             }
+            if !isHidden { try checkQuotas(creating: key, shards: shards, mode) }
             let time = now()
             // Above every stamp that a stream of this name had: its sequence numbers must mean nothing in this one.
             let stamp: UInt64
@@ -112,7 +124,7 @@ extension Collector {
                 if case .conflict = error { throw await adopt(key) }
                 throw failure(error)
             }
-            let stream = Stream(record, revision: revision, routes: writers(record))
+            let stream = makeStream(record, revision)
             streams.withLock { $0[key] = stream }
             await finishSoon(stream, atOnce: isHidden)
             return stream
@@ -127,7 +139,7 @@ extension Collector {
             guard let record = StreamRecord(decoding: entry.value) else {
                 return failure(.corrupt("the catalog row \(key.row) can't be read"))
             }
-            let stream = Stream(record, revision: entry.revision, routes: writers(record))
+            let stream = makeStream(record, entry.revision)
             streams.withLock { $0[key] = stream }
             await finishSoon(stream, atOnce: true)
             return .inUse("Stream \(key.name) under account \(configuration.account) already exists.")
@@ -155,7 +167,7 @@ extension Collector {
                 let stored = StreamRecord(decoding: entry.value), stored.uid == stream.uid
             else { throw error }
             let known = stream.routes.writers
-            let writers = writers(stored).writers.map { writer in
+            let writers = writers(stored, stream.traffic).writers.map { writer in
                 known.first { $0.shard.id == writer.shard.id } ?? writer
             }
             stream.update(stored, revision: entry.revision, routes: Routes(writers))
@@ -221,9 +233,7 @@ extension Collector {
         let stored = try await state.get(key).flatMap { StreamRecord(decoding: $0.value) }
         if stored?.uid == stream.uid { try await state.delete(key, if: .revision(stream.current.revision)) }
         streams.withLock { streams in
-            guard streams[stream.key] === stream else { return }
-            streams[stream.key] = nil
-            meters.forget(stream.key)
+            if streams[stream.key] === stream { streams[stream.key] = nil }
         }
         stream.subscriptions.wakeAll()
     }

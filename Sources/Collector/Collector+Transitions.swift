@@ -44,10 +44,12 @@ extension Collector {
     }
 
     func requireActive(_ record: StreamRecord) throws(AWSError) {
-        guard record.status != .active else { return }
+        // A reshard that an on-demand stream began by itself and could not finish yet.
+        let status = record.status == .active && record.reshard != nil ? .updating : record.status
+        guard status != .active else { return }
         throw .inUse(
             "Stream \(record.key.name) under account \(configuration.account) not ACTIVE, instead in state "
-                + record.status.rawValue
+                + status.rawValue
         )
     }
 
@@ -102,7 +104,7 @@ extension Collector {
 
     /// Throws when the stream has had the change as often as AWS allows it in 24 hours.
     func checkQuota(of change: StreamSettings.Change, _ name: String, _ record: StreamRecord) throws(AWSError) {
-        guard configuration.limits == .aws, record.settings.count(of: change, now: now()) >= change.perDay else {
+        guard configuration.limits != nil, record.settings.count(of: change, now: now()) >= change.perDay else {
             return
         }
         throw .limitExceeded(

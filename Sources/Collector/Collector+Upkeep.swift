@@ -7,6 +7,13 @@ import StreamModel
 extension Collector {
     /// Runs until cancelled.
     public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.keepUpForever() }
+            group.addTask { await self.scaleOnDemandStreams() }
+        }
+    }
+
+    private func keepUpForever() async {
         while !Task.isCancelled {
             await keepUp()
             // A cancelled sleep ends the loop.
@@ -81,10 +88,11 @@ extension Collector {
         let gone = expired
         try await stream.control.withLock { () async throws in
             var record = stream.record
-            guard record.status == .active else { return }
+            guard record.status == .active, record.reshard == nil else { return }
             for id in gone { record.shards.remove(id) }
             try await write(record, stream)
             for id in gone {
+                stream.traffic.forget(id)
                 try await log.delete(stream.ref(id))
                 try await state.delete(StateKey("producers", stream.ref(id).description), if: .none)
             }

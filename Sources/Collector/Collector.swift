@@ -12,14 +12,6 @@ import Synchronization
 
 /// The service: streams, shards and records over one `ShardLog` and one `StateStore`.
 public final class Collector: Sendable {
-    /// Whether AWS's quotas hold.
-    public enum Limits: String, Sendable, CaseIterable {
-        /// As on AWS.
-        case aws
-        /// None but those of the machine.
-        case none
-    }
-
     /// What a collector is told at its start.
     public struct Configuration: Sendable {
         /// Twelve digits, default `000000000000`.
@@ -29,8 +21,9 @@ public final class Collector: Sendable {
         /// How long a stream stays CREATING, UPDATING or DELETING, and a consumer CREATING or DELETING. With zero, changes are
         /// whole when they are answered.
         public var transition: Duration
-        /// Whether AWS's quotas hold.
-        public var limits: Limits
+        /// The service's limits and quotas; nil: none but those of the machine, and shards never split or merge by
+        /// themselves.
+        public var limits: ServiceLimits?
         /// How subscriptions of enhanced fan-out behave in time.
         public var subscriptions: Subscriptions
 
@@ -39,7 +32,7 @@ public final class Collector: Sendable {
             account: String = "000000000000",
             maxRecordsPerProducerRequest: Int = 10_000,
             transition: Duration = .zero,
-            limits: Limits = .none,
+            limits: ServiceLimits? = nil,
             subscriptions: Subscriptions = Subscriptions()
         ) {
             self.account = account
@@ -60,7 +53,7 @@ public final class Collector: Sendable {
     let now: @Sendable () -> Int64
     let logger: Logger
     let iteratorSecret: SymmetricKey
-    let meters = Meters()
+    let controlCalls = ControlCalls()
     let streams = Mutex<[StreamKey: Stream]>([:])
     /// Held while a name is taken or given back.
     let catalog = AsyncMutex()
@@ -124,6 +117,10 @@ public final class Collector: Sendable {
 
     /// Carries out one Kinesis operation.
     public func kinesis(_ request: APIRequest) async throws(AWSError) -> APIAnswer {
+        try await withinRate(request) { () async throws(AWSError) in try await answer(request) }
+    }
+
+    private func answer(_ request: APIRequest) async throws(AWSError) -> APIAnswer {
         if let answer = try await dataOperation(request) { return .body(answer) }
         if let answer = try await streamOperation(request) { return .body(answer) }
         if let answer = try await settingsOperation(request) { return .body(answer) }

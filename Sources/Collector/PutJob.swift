@@ -18,6 +18,8 @@ struct PutJob {
         /// Was there before; the number is the shard's newest, as the record's own is not kept.
         case duplicate(shard: Shard, counter: UInt64, arrival: Int64)
         case failed(shard: ShardID, reason: String)
+        /// The shard has had as much as its limits allow; the record was not looked at further.
+        case throttled(shard: ShardID)
     }
 
     let stream: Stream
@@ -25,12 +27,21 @@ struct PutJob {
     let put: PutBody
     let producers: ProducerHeader?
     private let rule: KeyRouter.Rule
+    /// What the shards' limits are; nil where there are none.
+    private let throttle: PutThrottle?
     private(set) var outcomes: [Outcome]
     private(set) var userBytes = 0
     /// Whether the records were encrypted.
     private(set) var isEncrypted = false
 
-    init(stream: Stream, body: [UInt8], put: PutBody, producers: ProducerHeader?) {
+    init(
+        stream: Stream,
+        body: [UInt8],
+        put: PutBody,
+        producers: ProducerHeader?,
+        throttle: PutThrottle? = nil
+    ) {
+        self.throttle = throttle
         self.stream = stream
         self.body = body
         self.put = put
@@ -61,7 +72,12 @@ struct PutJob {
             let routes = stream.routes
             let key = try key()
             isEncrypted = key != nil
-            let round = try encode(routes, sifting: sifting, key: key)
+            var round = try encode(routes, sifting: sifting, key: key)
+            // Once per request: what was let in goes in, whatever becomes of its shard. When some of it is refused, the rest is
+            // encoded anew, and no more than that.
+            if rounds == 1, let throttle, refuse(beyond: throttle, round, routes) {
+                round = try encode(routes, sifting: sifting, key: key)
+            }
             let verdicts = await submit(round, routes)
             var isDone = true
             var refused: Set<Int> = []
@@ -97,13 +113,31 @@ struct PutJob {
     /// A producer's later records must not overtake its earlier ones in a shard, or the earlier ones would be taken for
     /// stored. So when a record has failed, those that would go into another round fail too, and all are sent again.
     private mutating func stopAtFailure() -> Bool {
-        var failure: Outcome?
-        for case .failed(let shard, let reason) in outcomes { failure = .failed(shard: shard, reason: reason) }
+        let failure = outcomes.first { outcome in
+            switch outcome {
+            case .failed, .throttled: true
+            case .waiting, .stored, .duplicate: false
+            }
+        }
         guard let failure else { return false }
         for index in outcomes.indices {
             if case .waiting = outcomes[index] { outcomes[index] = failure }
         }
         return true
+    }
+
+    /// How many records ended how.
+    var ends: (stored: Int, duplicates: Int, failed: Int, throttled: Int) {
+        var ends = (stored: 0, duplicates: 0, failed: 0, throttled: 0)
+        for outcome in outcomes {
+            switch outcome {
+            case .stored: ends.stored += 1
+            case .duplicate: ends.duplicates += 1
+            case .failed, .waiting: ends.failed += 1
+            case .throttled: ends.throttled += 1
+            }
+        }
+        return ends
     }
 
     // MARK: - Encoding
@@ -117,6 +151,10 @@ struct PutJob {
         var ordinals: [Int32]
         /// What was found of the shards whose records are looked at one by one, by slot.
         var siftings: [Int: ShardWriter.Sifting] = [:]
+        /// Per entry, where shards have limits: bytes of data and key.
+        var sizes: [Int32] = []
+        /// Per entry, where keys are sampled.
+        var keys: [HashKey] = []
         /// Entries that were stored before, with their slots, and when that was found.
         var duplicates: [(entry: Int, slot: Int, epoch: Int)]
     }
@@ -128,6 +166,10 @@ struct PutJob {
             ordinals: Array(repeating: 0, count: entries.count),
             duplicates: []
         )
+        if let throttle {
+            round.sizes = Array(repeating: 0, count: entries.count)
+            if throttle.isSampled { round.keys = Array(repeating: HashKey(0), count: entries.count) }
+        }
         var sequences = SequenceCursor(producers)
         let dataCount = put.format == .json ? body.count / 4 * 3 : body.count
         let reserve = dataCount / (routes.writers.count == 1 ? 1 : 2) + 4096
@@ -160,7 +202,10 @@ struct PutJob {
                 }
                 round.slots[index] = Int32(slot)
                 round.ordinals[index] = Int32(round.parts[slot]!.count)
+                let before = round.parts[slot]!.userBytes
                 try put.append(entries[index], bytes, to: &round.parts[slot]!)
+                if throttle != nil { round.sizes[index] = Int32(round.parts[slot]!.userBytes - before) }
+                if !round.keys.isEmpty { round.keys[index] = hash }
                 if let sequence { Self.note(sequence, in: &round.parts[slot]!) }
             }
         }
@@ -175,6 +220,59 @@ struct PutJob {
                 ProducerRange(producer: sequence.producer, first: sequence.number, last: sequence.number)
             )
         }
+    }
+
+    // MARK: - Limits
+
+    /// Takes each shard's records out of what it may still take, in their order: behind the first that is too much, none of the
+    /// request's later ones for that shard is let in, so that a retry can't turn their order round. Returns whether one was
+    /// refused.
+    private mutating func refuse(beyond throttle: PutThrottle, _ round: Round, _ routes: Routes) -> Bool {
+        var isRefused = false
+        // Which records a shard has is only asked when keys are sampled, or the request does not fit.
+        var members: SlotMembers?
+        for (slot, part) in round.parts.enumerated() {
+            guard let part else { continue }
+            func entry(_ ordinal: Int) -> Int {
+                if members == nil { members = SlotMembers(round.slots, slots: round.parts.count) }
+                return members![slot, ordinal]
+            }
+            let writer = routes.writers[slot]
+            let count = writer.traffic.admit(
+                records: part.count,
+                bytes: part.userBytes,
+                throttle,
+                size: { Int(round.sizes[entry($0)]) },
+                key: { round.keys[entry($0)] }
+            )
+            if count == part.count { continue }
+            isRefused = true
+            writer.traffic.meters.refusedWrites(part.count - count)
+            for ordinal in count..<part.count {
+                outcomes[entry(ordinal)] = .throttled(shard: writer.shard.id)
+            }
+        }
+        return isRefused
+    }
+
+    /// The entries of each slot, in their order.
+    private struct SlotMembers {
+        private var starts: [Int32]
+        private var entries: [Int32]
+
+        init(_ slotOfEntry: [Int32], slots: Int) {
+            starts = Array(repeating: 0, count: slots + 1)
+            for slot in slotOfEntry where slot >= 0 { starts[Int(slot) + 1] += 1 }
+            for slot in 0..<slots { starts[slot + 1] += starts[slot] }
+            entries = Array(repeating: 0, count: Int(starts[slots]))
+            var next = starts
+            for (entry, slot) in slotOfEntry.enumerated() where slot >= 0 {
+                entries[Int(next[Int(slot)])] = Int32(entry)
+                next[Int(slot)] += 1
+            }
+        }
+
+        subscript(slot: Int, ordinal: Int) -> Int { Int(entries[Int(starts[slot]) + ordinal]) }
     }
 
     // MARK: - Storing
@@ -253,7 +351,9 @@ struct PutJob {
             }
         }
         for (slot, part) in round.parts.enumerated() where !refused.contains(slot) {
-            if case .placed? = verdicts[slot] { userBytes += part?.userBytes ?? 0 }
+            guard case .placed? = verdicts[slot], let part else { continue }
+            userBytes += part.userBytes
+            routes.writers[slot].traffic.meters.stored(records: part.count, bytes: part.userBytes)
         }
         // A duplicate may still be on its way to the disk: its answer waits for it.
         var ends: [Int: Position?] = [:]

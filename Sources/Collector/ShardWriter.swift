@@ -49,6 +49,7 @@ final class ShardWriter: Sendable {
 
     let ref: ShardRef
     let shard: Shard
+    let traffic: ShardTraffic
     private let now: @Sendable () -> Int64
     private let state = Mutex(State())
 
@@ -101,9 +102,10 @@ final class ShardWriter: Sendable {
     }
 
     /// Starts unopened.
-    init(ref: ShardRef, shard: Shard, now: @escaping @Sendable () -> Int64) {
+    init(ref: ShardRef, shard: Shard, traffic: ShardTraffic = ShardTraffic(), now: @escaping @Sendable () -> Int64) {
         self.ref = ref
         self.shard = shard
+        self.traffic = traffic
         self.now = now
     }
 

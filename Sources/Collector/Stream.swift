@@ -44,8 +44,11 @@ final class Stream: Sendable {
     private let nextSnapshot = Mutex<Int64?>(nil)
     /// Enhanced fan-out: who is pushed its records.
     let subscriptions = SubscriptionList()
+    let traffic: StreamTraffic
+    let meters = StreamMeters()
 
-    init(_ record: StreamRecord, revision: Revision, routes: Routes) {
+    init(_ record: StreamRecord, revision: Revision, routes: Routes, traffic: StreamTraffic) {
+        self.traffic = traffic
         key = record.key
         uid = record.uid
         let policies = ResourcePolicies(record)

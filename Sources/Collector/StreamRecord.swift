@@ -44,11 +44,12 @@ struct StreamRecord: Sendable, Equatable {
     /// What clients are shown: shards appear when the stream is made.
     var listedShards: [Shard] { status == .creating ? [] : shards.shards }
 
-    /// Writes down a reshard to be carried out.
-    mutating func begin(_ result: ShardMap) {
+    /// Writes down a reshard to be carried out. The stream is UPDATING meanwhile, unless it is not shown: then it is what an
+    /// on-demand stream does by itself.
+    mutating func begin(_ result: ShardMap, isShown: Bool = true) {
         let parents = shards.shards.filter { shard in shard.isOpen && result[shard.id]?.isOpen != true }
         reshard = Reshard(parents: parents.map(\.id), result: result)
-        status = .updating
+        if isShown { status = .updating }
     }
 
     func arn(account: String) -> String { "arn:aws:kinesis:\(key.region):\(account):stream/\(key.name)" }

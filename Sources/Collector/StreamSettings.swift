@@ -12,6 +12,8 @@ struct StreamSettings: Sendable, Equatable {
     /// MiB/s; nil where none was asked for.
     var warmThroughput: Int?
     var strategy = RecordDistributionStrategy.userPartitionKey
+    /// Shards that a stream turned to on-demand mode had then; nil for one that was made in it.
+    var onDemandFloor: Int?
     /// When the last consumer was registered, in milliseconds since 1970; 0 when there never was one.
     var lastConsumer: Int64 = 0
     /// When changes were made that AWS counts per day, in milliseconds since 1970, oldest first.
@@ -67,6 +69,10 @@ extension StreamSettings {
             json.name("strategy")
             json.string(strategy.rawValue)
         }
+        if let onDemandFloor {
+            json.name("onDemandFloor")
+            json.integer(onDemandFloor)
+        }
         if lastConsumer > 0 {
             json.name("lastConsumer")
             json.integer(lastConsumer)
@@ -90,6 +96,7 @@ extension StreamSettings {
         policy = json["policy"]?.string
         lastConsumer = json["lastConsumer"]?.integer ?? 0
         warmThroughput = json["warmThroughput"]?.integer.map { Int($0) }
+        onDemandFloor = json["onDemandFloor"]?.integer.map { Int($0) }
         for name in json["metrics"]?.array ?? [] {
             guard let metric = name.string.flatMap(ShardLevelMetric.init) else { return nil }
             metrics.insert(metric)

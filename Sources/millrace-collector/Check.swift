@@ -17,6 +17,7 @@ struct Check: ParsableCommand {
         print("listen       \(settings.listen.host):\(settings.listen.port)\(settings.tls == nil ? "" : " with TLS")")
         print("account      \(settings.account)")
         print("signatures   \(settings.verifiesSignatures ? "verified" : "accepted unseen")")
+        print("limits       \(settings.limits.map { $0 == .aws ? "AWS's" : "AWS's, with other numbers" } ?? "none")")
         print("sink root    \(settings.sinkRoot)")
         try explainAccess(settings.access)
         let keys = KeyRing(

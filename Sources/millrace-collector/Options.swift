@@ -1,4 +1,5 @@
 import ArgumentParser
+import Collector
 import CollectorServer
 import Glibc
 import StreamKeys
@@ -23,7 +24,12 @@ struct Options: ParsableArguments {
     @Option(help: "The folder of delivered files. [MILLRACE_SINK_ROOT] (default: DATA-DIR/sinks)")
     var sinkRoot: String?
 
-    @Option(help: "none: shards take and give what the machine can. AWS's limits are not there yet. [MILLRACE_LIMITS]")
+    @Option(
+        help: """
+            aws: shards, calls and the account have AWS's limits, and on-demand streams scale by them; the file may give \
+            other numbers. none: what the machine can. [MILLRACE_LIMITS] (default: aws)
+            """
+    )
     var limits: String?
 
     @Option(
@@ -114,8 +120,13 @@ struct Options: ParsableArguments {
         if !verifies, !address.isLoopback {
             problems.append("--auth none is for loopback only, and --listen says \(address.host): use sigv4 there")
         }
-        value("limits", limits, default: (), expecting: "none: AWS's limits are not there yet") {
-            $0 == "none" ? () : nil
+        let serviceLimits = value("limits", limits, default: sources.limits ?? .aws, expecting: "aws or none") {
+            text -> ServiceLimits?? in
+            switch text {
+            case "aws": .some(.aws)
+            case "none": .some(nil)
+            default: nil
+            }
         }
         let transition = value("transition-millis", transitionMillis, default: 50, expecting: "0 to 60000") { text in
             Int(text).flatMap { (0...60_000).contains($0) ? $0 : nil }
@@ -134,6 +145,7 @@ struct Options: ParsableArguments {
             account: account,
             verifiesSignatures: verifies,
             transition: .milliseconds(transition),
+            limits: serviceLimits,
             auditLog: sources.find("audit-log", auditLog).map(\.text).map { $0 == "none" ? nil : $0 }
                 ?? folder + "/audit/audit.jsonl",
             sinkRoot: sources.find("sink-root", sinkRoot)?.text ?? folder + "/sinks",
@@ -156,6 +168,8 @@ struct Settings {
     var account: String
     var verifiesSignatures: Bool
     var transition: Duration
+    /// Nil: none.
+    var limits: ServiceLimits?
     /// Nil: no trail is kept.
     var auditLog: String?
     var sinkRoot: String

@@ -53,7 +53,11 @@ struct Run: AsyncParsableCommand {
         let collector = try await Collector.open(
             log: log,
             state: state,
-            configuration: Collector.Configuration(account: settings.account, transition: settings.transition),
+            configuration: Collector.Configuration(
+                account: settings.account,
+                transition: settings.transition,
+                limits: settings.limits
+            ),
             keys: KeyRing(settings.keys, account: settings.account, now: now, logger: logger),
             now: now,
             logger: logger

@@ -1,3 +1,4 @@
+import Collector
 import CollectorServer
 import ConfigurationFile
 import Glibc
@@ -14,6 +15,8 @@ struct SettingSources {
     /// The file that is used, if one is.
     let path: String?
     private var file: [String: Found] = [:]
+    /// The numbers of the file's `limits`, where it is an object.
+    private(set) var limits: ServiceLimits?
 
     /// Reads the file that `--config` or MILLRACE_CONFIG names, if one does. Its keys are the options' names in camel case,
     /// and those of access, which `AccessFiles` reads again. Throws all that is wrong with it at once.
@@ -25,6 +28,10 @@ struct SettingSources {
             var keys = KeyReader(members, at: "", offset: 0, findings)
             for name in names {
                 let key = Self.key(name)
+                if name == "limits", let members = keys.member(key)?.value.members {
+                    limits = LimitSettings.read(members, at: key, findings)
+                    continue
+                }
                 if let text = keys.text(key) { file[name] = Found(text: text, place: "\(path): \(key)") }
             }
             _ = AccessSettings(reading: &keys, folder: AccessFiles.folder(of: path))

@@ -262,7 +262,7 @@ struct SettingsTests {
 
     @Test("a warm throughput opens a shard for each MiB/s of it")
     func warmThroughput() async throws {
-        let service = try await service()
+        let service = try await service(Collector.Configuration(limits: .aws))
         try await service.call("UpdateAccountSettings", #"{"MinimumThroughputBillingCommitment":{"Status":"ENABLED"}}"#)
         try await service.call(
             "UpdateStreamMode",

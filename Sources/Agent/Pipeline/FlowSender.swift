@@ -25,6 +25,9 @@ struct FlowSender: Sendable {
         }
     }
 
+    /// Records that a try carries at least, however few of the last one were taken.
+    private static let leastSelection = 16
+
     // MARK: - Steps
 
     private func findEndpoint() async -> EndpointKind? {
@@ -55,7 +58,15 @@ struct FlowSender: Sendable {
                 pending = failures.map { selection[$0.index] } + pending.dropFirst(selection.count)
                 guard let first = failures.first else {
                     worked(&attempts)
+                    limit = limit > Int.max / 2 ? .max : limit * 2
                     continue
+                }
+                // A throttled shard takes a part of each try: pauses that grow would leave its rate unused, and most of what a
+                // full request carries would be carried for nothing.
+                let stored = selection.count - failures.count
+                if stored > 0 {
+                    attempts.backoff.succeeded()
+                    limit = max(Self.leastSelection, stored * 2)
                 }
                 meters.update { $0.recordsRetried += Int64(failures.count) }
                 let words =

@@ -66,10 +66,10 @@ extension Collector {
         }
         let subscription = Subscription(self, stream, shard, key, from: (cursor, time), format: request.format)
         guard stream.subscriptions.add(subscription, key, now: now(), protection: protection) else {
-            meters.add(stream.key) { $0.subscriptionsRefused += 1 }
+            stream.meters.subscribeRateExceeded.add()
             throw subscriptionInUse(key, stream)
         }
-        meters.add(stream.key) { $0.subscriptions += 1 }
+        stream.meters.subscriptions.add()
         return EventFeed(next: { await subscription.next() }, end: { subscription.end() })
     }
 
@@ -96,14 +96,16 @@ extension Collector {
     }
 
     /// AWS's 2 MiB/s of each consumer and shard; nil where nothing is limited.
-    var subscriptionBandwidth: Rate? { configuration.limits == .aws ? Rate(perSecond: 2 << 20) : nil }
+    var subscriptionBandwidth: Rate? { configuration.limits?.subscriptionBytes }
 
     /// Notes an event for the metrics.
     func eventSent(_ stream: Stream, _ shard: ShardID, records: Int, bytes: Int, behind: Int64) {
-        meters.add(stream.key) { counts in
-            counts.eventsSent += 1
-            counts.eventRecords += records
-            counts.eventBytes += bytes
-        }
+        let meters = stream.meters
+        meters.eventsSent.add()
+        meters.eventRecords.add(records)
+        meters.eventBytes.add(bytes)
+        meters.eventsBehind.note(Int(behind), at: now())
+        let traffic = stream.traffic[shard].meters
+        traffic.answered(records: records, bytes: bytes)
     }
 }

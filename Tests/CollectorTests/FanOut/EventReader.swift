@@ -161,7 +161,7 @@ extension Collector.Configuration {
     static func quick(
         heartbeat: Duration = .milliseconds(20),
         protection: Duration = .zero,
-        limits: Collector.Limits = .none
+        limits: ServiceLimits? = nil
     ) -> Collector.Configuration {
         Collector.Configuration(
             limits: limits,

@@ -38,7 +38,7 @@ func eventually(
     _ location: SourceLocation = #_sourceLocation,
     _ check: @Sendable () async -> Bool
 ) async throws {
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + .seconds(60)
     while !(await check()) {
         guard ContinuousClock.now < end else {
             Issue.record(what, sourceLocation: location)

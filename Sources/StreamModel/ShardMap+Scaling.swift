@@ -6,17 +6,23 @@
 /// among the cuts, the result is exactly uniform.
 extension ShardMap {
     /// Changes the number of open shards; `now` is in milliseconds since 1970. At most doubles it: `count` is not above twice
-    /// the number of open shards. Throws when a shard is too narrow to be split.
+    /// the number of open shards. A shard that is too narrow to be split stays whole, and the widest is split once more
+    /// instead; throws when that is too narrow too.
     public mutating func scale(to count: Int, now: Int64) throws(ReshardError) {
         precondition(count > 0 && count <= open.count * 2)
         let boundaries = HashRange.uniform(count).dropFirst().map(\.start)
         if count > open.count {
-            for shard in open {
+            for shard in open where Self.width(shard) > 2 {
                 _ = try split(shard.id, at: Self.cut(shard.range, near: boundaries), now: now)
+            }
+            while open.count < count, let widest = open.max(by: { Self.width($0) < Self.width($1) }) {
+                _ = try split(widest.id, at: Self.cut(widest.range, near: []), now: now)
             }
         }
         try mergeNeighbours(towards: boundaries, now: now)
     }
+
+    private static func width(_ shard: Shard) -> UInt128 { shard.range.end.value - shard.range.start.value }
 
     /// The wished-for boundary nearest to the range's middle, or the middle where there is none inside. One right at an edge is
     /// that edge, but for a client's way of rounding: cutting there would leave a shard of a few keys that can't be cut again.

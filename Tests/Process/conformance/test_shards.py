@@ -328,6 +328,15 @@ def test_scaling_ends_with_the_wished_for_count_and_awss_number_of_shards(
             assert abs(start - index * (2**128 // target)) < count
 
 
+def test_a_shard_of_two_keys_does_not_stand_in_the_way_of_scaling(kinesis, streams, listed):
+    name = streams.create()
+    streams.split(name, SHARD, 2)
+    kinesis.update_shard_count(StreamName=name, TargetShardCount=4, ScalingType="UNIFORM_SCALING")
+    streams.active(name)
+    expect_lineage(listed(name))
+    assert streams.summary(name)["OpenShardCount"] == 4
+
+
 def test_scaling_to_the_same_count_leaves_it(kinesis, streams, listed):
     name = streams.create(2)
     kinesis.update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")

@@ -102,6 +102,8 @@ enum FrameCipher {
             first: bytes.load(UInt32.self, at: at + numberAt),
             random: bytes.load(UInt64.self, at: at + randomAt)
         )
+        // What has no piece has no tag either: nobody vouches for it.
+        guard !sealed.isEmpty else { throw FrameError.authentication }
         var data = authenticated(bytes, batch: batch, section: at, shard: shard)
         let records = try [UInt8](unsafeUninitializedCapacity: sealed.count) { buffer, filled in
             for piece in 0..<pieces(sealed.count) {

@@ -60,7 +60,7 @@ public final class FrameKey: Sendable {
     public let fingerprint: UInt128
     /// Of the data key.
     public let salt: UInt128
-    /// The root key's name, for people: 255 bytes at most.
+    /// The root key's name, for people: 256 bytes at most, as KMS has them.
     public let name: String
 
     let dataKey: DataKey
@@ -73,13 +73,13 @@ public final class FrameKey: Sendable {
     /// Derives a data key.
     ///
     /// - Parameters:
-    ///   - name: of the root key; what is longer than 255 bytes is cut off.
+    ///   - name: of the root key; what is longer than 256 bytes is cut off.
     ///   - stream: the incarnation of the stream, `ShardRef.stream`.
     ///   - salt: random bits, never used before.
     public init(_ root: RootKey, name: String, stream: String, salt: UInt128) {
         fingerprint = root.fingerprint
         self.salt = salt
-        self.name = String(decoding: name.utf8.prefix(255), as: UTF8.self)
+        self.name = String(decoding: name.utf8.prefix(256), as: UTF8.self)
         dataKey = root.dataKey(salt: salt, stream: stream)
     }
 

@@ -2,7 +2,9 @@
 # Measures the collector beside its floor, then the agent into the collector. Needs a release build and, once,
 # `packaging/install-dependencies.sh bench`.
 #
-#     Tests/Bench/run.sh [collector|agent]     default: both
+#     Tests/Bench/run.sh [collector|agent|encryption]     default: collector and agent
+#
+# `encryption` measures the same puts into a plain and an encrypted stream; the frames alone: `encryption-bench`.
 #
 # Environment: MILLRACE_BIN (.build/release), BENCH_DIR (.build/bench, on the disk to measure), ROUNDS (3), SECONDS_EACH (8),
 # SHARDS (4), AGENT_BYTES (1073741824).
@@ -30,10 +32,11 @@ trap cleanup EXIT
 
 median() { sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
+# load [OPTIONS of load.c]
 load() {
     local before after line
     before=$(cpu "$pid")
-    line=$("$dir/load" --port "$port" --seconds "$each")
+    line=$("$dir/load" --port "$port" --seconds "$each" "$@")
     after=$(cpu "$pid")
     printf '%s  server_cpu_s=%s server_peak_mib=%s\n' "$line" \
         "$(awk -v a="$before" -v b="$after" 'BEGIN { printf "%.2f", b - a }')" "$(peak "$pid")"
@@ -97,9 +100,35 @@ JSON
     rm -rf "$dir/data" "$file"
 }
 
+bench_encryption() {
+    serve_collector
+    call CreateStream "{\"StreamName\":\"encrypted\",\"ShardCount\":$shards}" >/dev/null
+    for ((tries = 0; tries < 100; tries++)); do
+        call StartStreamEncryption '{"StreamName":"encrypted","EncryptionType":"KMS","KeyId":"alias/aws/kinesis"}' \
+            >/dev/null 2>&1 && break
+        sleep 0.1
+    done
+    sleep 0.5
+    for records in 1 500; do
+        printf 'PutRecords, %s x 1 KiB, 4 connections, %s s; cpu_us_per_put is the server'"'"'s\n' "$records" "$each"
+        for ((round = 1; round <= rounds; round++)); do
+            for stream in bench encrypted; do
+                line=$(load --stream "$stream" --records "$records")
+                printf '%-10s %s\n' "$stream" "$(awk -v line="$line" -v n="$records" -v each="$each" 'BEGIN {
+                    for (i = split(line, pairs, " "); i > 0; i--) { split(pairs[i], pair, "="); value[pair[1]] = pair[2] }
+                    printf "%s  cpu_us_per_put=%.1f", line,
+                        value["server_cpu_s"] * 1e6 / (value["records_per_s"] * each / n) }')"
+            done
+        done
+    done
+    stop
+    rm -rf "$dir/data"
+}
+
 case ${1:-both} in
     collector) bench_collector ;;
     agent) bench_agent ;;
+    encryption) bench_encryption ;;
     both) bench_collector && bench_agent ;;
-    *) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 64 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 64 ;;
 esac

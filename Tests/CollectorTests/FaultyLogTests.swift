@@ -71,6 +71,23 @@ struct FaultyLogTests {
         }
     }
 
+    /// Encrypts the stream, and not, and again: frames of both kinds are mixed.
+    private func encrypt(_ service: Service) async throws {
+        for operation in ["StartStreamEncryption", "StopStreamEncryption", "StartStreamEncryption"] {
+            let body = #"{"StreamName":"s","EncryptionType":"KMS","KeyId":"alias/aws/kinesis"}"#
+            while true {
+                do {
+                    try await service.call(operation, body)
+                    break
+                } catch let error as AWSError where error.code == "ResourceInUseException" {
+                    // A reshard is under way.
+                    try await Task.sleep(for: .milliseconds(2))
+                }
+            }
+            try await Task.sleep(for: .milliseconds(15))
+        }
+    }
+
     @Test("stores every record exactly once and each key's in order, also across reshards", arguments: 1...50)
     func exactlyOnce(seed: UInt64) async throws {
         let log = FaultyShardLog(MemoryShardLog(), seed: seed, rates: .init())
@@ -88,6 +105,7 @@ struct FaultyLogTests {
                 group.addTask { try await self.write(service, producer: producer, count: 200, seed: seed) }
             }
             group.addTask { try await self.reshard(service) }
+            group.addTask { try await self.encrypt(service) }
             try await group.waitForAll()
         }
         upkeep.cancel()

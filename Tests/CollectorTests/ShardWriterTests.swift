@@ -12,12 +12,14 @@ struct ShardWriterTests {
     private final class ManualAppender: ShardAppender {
         typealias Answer = @Sendable (Result<[Position], ShardLogError>) -> Void
         let waiting = Mutex<[(count: Int, answer: Answer)]>([])
+        let frames = Mutex<[[UInt8]]>([])
         let next = Mutex<UInt64>(1)
 
         var tail: Position { Position(rawValue: next.withLock { $0 }) }
 
         func append(_ frames: [AppendFrame], completion: @escaping Answer) {
             waiting.withLock { $0.append((frames.count, completion)) }
+            self.frames.withLock { $0 += frames.map(\.bytes) }
         }
 
         func close() {}
@@ -44,10 +46,13 @@ struct ShardWriterTests {
         writer.opened(appender, nextOffset: 0, lastArrival: 0, producers: ProducerTable())
     }
 
-    private func enqueue(_ bytes: Int, _ outcomes: Outcomes = Outcomes(), producer: ProducerRange? = nil)
-        -> ShardWriter.Admission
-    {
-        var run = RecordRun(producerCapacity: producer == nil ? 0 : 1, reserving: bytes)
+    private func enqueue(
+        _ bytes: Int,
+        _ outcomes: Outcomes = Outcomes(),
+        producer: ProducerRange? = nil,
+        key: FrameKey? = nil
+    ) -> ShardWriter.Admission {
+        var run = RecordRun(producerCapacity: producer == nil ? 0 : 1, key: key, reserving: bytes)
         let value = [UInt8](repeating: 7, count: bytes)
         value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
         if let producer { run.producers = [producer] }
@@ -86,6 +91,24 @@ struct ShardWriterTests {
         appender.answer()
         appender.answer()
         #expect(outcomes.stored == [1, 2, 2, 2, 2, 3])
+    }
+
+    @Test("merges runs of one key, and begins a frame where the key changes, comes or goes")
+    func keys() throws {
+        open()
+        let outcomes = Outcomes()
+        let roots = try [1, 2].map { try #require(RootKey([UInt8](repeating: $0, count: 32))) }
+        let keys = roots.map { FrameKey($0, name: "alias/k", stream: "s", salt: 1) }
+        for key in [nil, nil, keys[0], keys[0], nil, keys[1], keys[0], nil] { _ = enqueue(100, outcomes, key: key) }
+        appender.answer()
+        appender.answer()
+        // The first went at once; the others share frames with neighbours of their key.
+        #expect(outcomes.stored == [1, 2, 3, 3, 4, 5, 6, 7])
+        let encryptions = try appender.frames.withLock { $0 }.map { frame in
+            try frame.withUnsafeBytes { try FrameView(validating: $0).encryption()?.fingerprint }
+        }
+        let (first, second) = (roots[0].fingerprint, roots[1].fingerprint)
+        #expect(encryptions == [nil, nil, first, nil, second, first, nil])
     }
 
     @Test("after a failed append nothing behind it is stored, and the shard must be opened again")

@@ -236,6 +236,45 @@ def test_delivery_waits_for_a_missing_key_and_then_delivers_every_record_once(ke
     aws.expect_exactly_once(first + second, aws.delivered_lines(keyed), "files")
 
 
+def test_subscribers_get_encrypted_records_opened_and_hear_of_a_missing_key(keys, keyed):
+    key = keys.put("orders")
+    kinesis = aws.client("kinesis", keyed)
+    aws.create_stream(kinesis, "s")
+    put(kinesis, "s", ["plain"])
+    encrypt(kinesis, "s", "alias/orders")
+    put(kinesis, "s", ["secret"])
+    arn = kinesis.register_stream_consumer(StreamARN=aws.stream_arn("s"), ConsumerName="c")["Consumer"]["ConsumerARN"]
+
+    def active():
+        return kinesis.describe_stream_consumer(ConsumerARN=arn)["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE"
+
+    def subscribe(count):
+        """The data and encryption of the first records; stops there, or at an error."""
+        events = kinesis.subscribe_to_shard(
+            ConsumerARN=arn, ShardId="shardId-000000000000", StartingPosition={"Type": "TRIM_HORIZON"}
+        )["EventStream"]
+        records = []
+        try:
+            for event in events:
+                records += event["SubscribeToShardEvent"]["Records"]
+                if len(records) >= count:
+                    break
+        except botocore.exceptions.EventStreamError as error:
+            records.append(error.response["Error"]["Code"])
+        events.close()
+        return [r if isinstance(r, str) else (r["Data"], r.get("EncryptionType")) for r in records]
+
+    eventually(active, 10, what="the consumer is ACTIVE")
+    assert subscribe(2) == [(b"plain", None), (b"secret", "KMS")]
+    content = key.read_bytes()
+    key.unlink()
+    time.sleep(6)  # AWS lets a consumer subscribe to a shard again after 5 s
+    assert subscribe(2) == [(b"plain", None), "KMSNotFoundException"]
+    keys.put("orders", content)
+    time.sleep(6)
+    assert subscribe(2) == [(b"plain", None), (b"secret", "KMS")]
+
+
 def test_kills_lose_no_record_of_an_encrypted_stream_and_leave_none_readable(stage, keys):
     seed = os.environ.get("MILLRACE_SEED") or str(random.SystemRandom().randrange(10**9))
     print(f"MILLRACE_SEED={seed}", file=sys.__stderr__, flush=True)

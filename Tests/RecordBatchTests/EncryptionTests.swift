@@ -188,6 +188,24 @@ struct EncryptionTests {
         #expect(throws: FrameError.authentication) { try read(checked(mixed)) }
     }
 
+    @Test("without any records are refused: there would be nothing to authenticate them by")
+    func empty() throws {
+        let frame = seal([run([secret], key: key())])
+        let records = 64 + 8 + 44 + 16 + "alias/orders".utf8.count + 61
+        var cut = Array(frame[..<records])
+        cut.withUnsafeMutableBytes { bytes in
+            bytes.store(UInt32(records), at: 8)
+            bytes.store(UInt32(0), at: 28)
+            bytes.store(UInt32(61), at: 52)
+        }
+        let none = cut.withUnsafeMutableBytes { bytes in
+            bytes.store(millrace_crc32c(0, bytes.baseAddress! + records - 40, 40).bigEndian, at: records - 44)
+            bytes.store(FrameEncoder.headerCRC(UnsafeRawBufferPointer(bytes), batch: records - 61), at: 12)
+            return Array(bytes)
+        }
+        #expect(throws: FrameError.authentication) { try read(none) }
+    }
+
     @Test("of every size around a piece's come back as they were")
     func sizes() throws {
         for size in [0, 1, 2, 63, 64, 65].map({ $0 * 1024 }) + (-30...5).map({ FrameCipher.pieceSize + $0 }) {

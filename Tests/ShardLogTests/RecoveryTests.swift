@@ -98,6 +98,35 @@ struct RecoveryTests {
         await log.close()
     }
 
+    @Test("encrypted frames are recovered, cut and gone on behind without their key", arguments: [1, 200, 9000])
+    func encrypted(torn: Int) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let root = try #require(RootKey([UInt8](repeating: 3, count: 32)))
+        let key = FrameKey(root, name: "alias/k", stream: shard.stream, salt: 1)
+        let frames = (0..<4).map { frame($0, bytes: 9000, key: key) }
+        var log = try folder.open()
+        try log.create(shard)
+        _ = try await log.openAppender(shard, expecting: nil).append(frames)
+        await log.close()
+        let segment = try #require(try folder.segments(shard).last)
+        try Data(contentsOf: segment).dropLast(torn).write(to: segment)
+
+        log = try folder.open()
+        _ = try await log.openAppender(shard, expecting: nil).append([frame(4, bytes: 100, key: key), frame(5)])
+        let slab = try log.read(shard, from: .start, maxBytes: 1 << 20)
+        let rest = try log.read(shard, from: slab.next, maxBytes: 1 << 20)
+        let offsets = try [slab, rest].flatMap { slab in
+            try slab.frames.map { frame in
+                try slab.bytes.withUnsafeBytes { bytes in
+                    try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[frame.range])).baseOffset
+                }
+            }
+        }
+        #expect(offsets == [0, 1, 2, 4, 5])
+        await log.close()
+    }
+
     @Test("a torn record that holds a whole frame's bytes is still torn", arguments: ["hole", "end"])
     func embedded(tear: String) async throws {
         let folder = try TemporaryFolder()

@@ -1,9 +1,10 @@
-"""The front of the collector, byte by byte: both protocols on one port, AWS's order of checks and its answers for what is
-not a request of any API, compressed bodies."""
+"""The front of the collector, byte by byte: both protocols on one port, AWS's order of checks and its answers for what
+is not a request of any API, compressed bodies, feeds."""
 
 import base64
 import gzip
 import json
+import os
 import socket
 import ssl
 import struct
@@ -16,10 +17,11 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.eventstream import EventStreamBuffer
 
 import aws
 import raw
-from programs import REGION
+from programs import REGION, eventually
 from transport import H2, address, ask, signed
 
 LIST = "Kinesis_20131202.ListStreams"
@@ -112,7 +114,9 @@ def test_a_request_without_a_body(collector, target, code):
     assert (answer.status, answer.headers["content-type"], answer.json) == (400, JSON11, {"__type": code})
 
 
-@pytest.mark.parametrize("media", [None, "text/plain", "application/x-www-form-urlencoded", "application/x-amz-json-1.0"])
+@pytest.mark.parametrize(
+    "media", [None, "text/plain", "application/x-www-form-urlencoded", "application/x-amz-json-1.0"]
+)
 def test_a_content_type_that_nobody_speaks(collector, media):
     headers = {"Content-Type": media} if media else {}
     answer = ask(collector, headers=headers, body=b"{}")
@@ -187,8 +191,8 @@ def test_what_is_wrong_is_told_in_awss_order(collector):
     assert (status, kind) == (400, "SerializationException") and error["Message"]
     assert raw.post(collector, LIST, b'{"Limit":0}')[1] == "ValidationException"
     # A signed body that is unsound says no more than an unsigned one.
-    assert raw.post(collector, LIST, b"hello")[2] == {"__type": "SerializationException"}
-    assert raw.post(collector, "Kinesis_20131202.PutRecords", b'{"Records":[')[2] == {"__type": "SerializationException"}
+    for target, body in [(LIST, b"hello"), ("Kinesis_20131202.PutRecords", b'{"Records":[')]:
+        assert raw.post(collector, target, body)[2] == {"__type": "SerializationException"}
 
 
 def test_the_same_in_cbor(collector):
@@ -368,6 +372,169 @@ def test_curl_speaks_both(collector):
             capture_output=True, text=True, check=True, timeout=30,
         )
         assert said.stdout == f"{version} 200"
+
+
+# Feeds
+
+
+@pytest.fixture
+def consumers(kinesis):
+    """ARNs of consumers of the stream `s`, one after the other."""
+    aws.create_stream(kinesis, "s")
+    stream = aws.stream_arn("s")
+
+    def register():
+        for number in range(20):
+            registered = kinesis.register_stream_consumer(StreamARN=stream, ConsumerName=f"c{number}")
+            arn = registered["Consumer"]["ConsumerARN"]
+
+            def active(arn=arn):
+                described = kinesis.describe_stream_consumer(ConsumerARN=arn)
+                return described["ConsumerDescription"]["ConsumerStatus"] == "ACTIVE"
+
+            eventually(active, what="the consumer is ACTIVE")
+            yield arn
+
+    return register()
+
+
+def subscription(collector, consumer):
+    """Headers and body of a SubscribeToShard."""
+    position = {"Type": "TRIM_HORIZON"}
+    body = {"ConsumerARN": consumer, "ShardId": "shardId-000000000000", "StartingPosition": position}
+    body = json.dumps(body).encode()
+    return signed(collector, "Kinesis_20131202.SubscribeToShard", body), body
+
+
+def events(data):
+    """(kind, payload) of each whole message in an event stream."""
+    buffer = EventStreamBuffer()
+    buffer.add_data(data)
+    return [(message.headers[":event-type"], json.loads(message.payload or b"{}")) for message in buffer]
+
+
+def records(data):
+    return [base64.b64decode(record["Data"]) for _, event in events(data) for record in event.get("Records", [])]
+
+
+class Chunks:
+    """A subscription over HTTP/1.1, its chunks read one by one."""
+
+    def __init__(self, collector, consumer):
+        headers, body = subscription(collector, consumer)
+        netloc = urllib.parse.urlsplit(collector.url).netloc
+        lines = ["POST / HTTP/1.1", f"Host: {netloc}", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.socket = socket.create_connection(address(collector), timeout=20)
+        self.socket.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        self.file = self.socket.makefile("rb")
+        self.head = b""
+        while not self.head.endswith(b"\r\n\r\n"):
+            self.head += self.file.readline()
+        self.data = b""
+
+    def read(self):
+        """Adds the next chunk; false at the end."""
+        count = int(self.file.readline(), 16)
+        self.data += self.file.read(count)
+        assert self.file.readline() == b"\r\n"
+        return count > 0
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def test_a_feed_comes_in_chunks_over_http_1_1(collector, kinesis, consumers):
+    feed = Chunks(collector, next(consumers))
+    head = feed.head.lower()
+    assert head.startswith(b"http/1.1 200 ")
+    assert b"content-type: application/vnd.amazon.eventstream\r\n" in head
+    assert b"transfer-encoding: chunked\r\n" in head and b"content-length" not in head
+    for number in range(5):
+        kinesis.put_record(StreamName="s", Data=b"%d" % number, PartitionKey="k")
+        while len(records(feed.data)) <= number:
+            assert feed.read()
+    assert events(feed.data)[0][0] == "initial-response"
+    assert records(feed.data) == [b"0", b"1", b"2", b"3", b"4"]
+    feed.close()
+
+
+def test_feeds_and_requests_share_an_http_2_connection(collector, kinesis, consumers):
+    client = H2(collector)
+    streams = [client.begin(*subscription(collector, next(consumers))) for _ in range(10)]
+    entries = [{"Data": b"%d" % number, "PartitionKey": str(number)} for number in range(100)]
+    for number in range(20):
+        assert client.finish(client.begin(signed(collector, LIST), b"{}")).status == 200
+        kinesis.put_records(StreamName="s", Records=entries[number * 5:number * 5 + 5])
+    expected = [entry["Data"] for entry in entries]
+    for stream in streams:
+        answer = client.answers[stream]
+        while len(records(answer.body)) < 100:
+            client.receive()
+        assert answer.headers["content-type"] == "application/vnd.amazon.eventstream"
+        assert records(answer.body) == expected
+    client.close()
+
+
+@pytest.mark.parametrize("how", ["close", "half-close", "reset", "stream-reset"])
+def test_a_subscription_ends_with_its_reader_and_leaves_nothing_behind(collector, kinesis, consumers, how):
+    """Seen in the collector's open files: a connection whose reader is gone is closed at once."""
+    def sockets():
+        folder, found = f"/proc/{collector.pid}/fd", 0
+        for name in os.listdir(folder):
+            try:
+                found += os.readlink(f"{folder}/{name}").startswith("socket:")
+            except FileNotFoundError:
+                pass
+        return found
+
+    kinesis.list_streams()
+    before = sockets()
+    if how == "stream-reset":
+        client = H2(collector)
+        stream = client.begin(*subscription(collector, next(consumers)))
+        while not client.answers[stream].body:
+            client.receive()
+        client.connection.reset_stream(stream)
+        client.flush()
+        # The connection lives on, and so does the collector.
+        assert client.finish(client.begin(signed(collector, LIST), b"{}")).status == 200
+        client.close()
+    else:
+        feed = Chunks(collector, next(consumers))
+        assert feed.read()
+        assert sockets() == before + 1
+        if how == "half-close":
+            feed.socket.shutdown(socket.SHUT_WR)
+        elif how == "reset":
+            feed.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            feed.close()
+        else:
+            feed.close()
+    eventually(lambda: sockets() == before, 2, 0.01, "the connection is closed")
+
+
+def test_a_stop_ends_feeds_cleanly_and_at_once(collector, consumers):
+    feed = Chunks(collector, next(consumers))
+    client = H2(collector)
+    stream = client.begin(*subscription(collector, next(consumers)))
+    assert feed.read()
+    while not client.answers[stream].body:
+        client.receive()
+    start = time.monotonic()
+    assert collector.stop() == 0
+    assert time.monotonic() - start < 5
+    while feed.read():
+        pass
+    assert events(feed.data)
+    said = b""
+    while piece := client.socket.recv(65536):
+        said += piece
+    # DATA without bytes that ends the stream.
+    assert struct.pack(">BHBBI", 0, 0, 0, 1, stream) in said
+    feed.close()
+    client.close()
 
 
 def test_a_stop_says_goaway_and_ends_connections_at_once(collector):

@@ -117,6 +117,12 @@ struct CBORPutScanner: PutScanner {
         return true
     }
 
+    func isAtContainer() throws(AWSError) -> Bool {
+        var ahead = self
+        let head = try ahead.value()
+        return head.major == Major.map || head.major == Major.list
+    }
+
     mutating func end() throws(AWSError) {
         guard at == bytes.count else { throw malformed("unexpected bytes behind the item") }
     }

@@ -14,10 +14,12 @@ extension Collector {
         do throws(AWSError) {
             stream = try serving(asked.stream, request)
         } catch {
-            // This operation names the shard even when the stream is what is missing.
-            guard error.code == "ResourceNotFoundException" else { throw error }
-            throw missingShard(ShardID(lenient: asked.shardID)?.description ?? asked.shardID, asked.stream.name)
+            // Of a stream that is not there, AWS misses the shard.
+            throw error.code == AWSError.notFound("").code
+                ? missingShard(named: asked.shardID, asked.stream.name) : error
         }
+        _ = try self.shard(asked.shardID, of: stream.record)
+        try asked.checkPosition()
         let (shard, cursor, _) = try await start(
             at: StartingPosition(
                 operation: request.operation,

@@ -23,10 +23,8 @@ extension Collector {
         of stream: Stream
     ) async throws(AWSError) -> (shard: Shard, cursor: ReadCursor, time: UInt64) {
         let record = stream.record
-        guard let id = ShardID(lenient: name), let shard = record.shards[id] else {
-            throw missingShard(ShardID(lenient: name)?.description ?? name, record.key.name)
-        }
-        let ref = stream.ref(id)
+        let shard = try self.shard(name, of: record)
+        let ref = stream.ref(shard.id)
         do {
             switch asked.kind {
             case .trimHorizon: return (shard, ReadCursor(try await log.bounds(ref).first), 0)
@@ -44,7 +42,7 @@ extension Collector {
                 return (shard, cursor, number.time)
             }
         } catch let error as ShardLogError {
-            if error == .notFound { throw missingShard(id.description, record.key.name) }
+            if error == .notFound { throw missingShard(shard.id.description, record.key.name) }
             throw failure(error, ref)
         } catch let error as AWSError {
             throw error
@@ -69,19 +67,35 @@ extension Collector {
         _ shard: Shard,
         _ record: StreamRecord
     ) throws(AWSError) -> SequenceNumber {
-        guard let number = SequenceNumber(decimal: asked.sequenceNumber ?? "") else {
+        guard let any = AnySequenceNumber(decimal: asked.sequenceNumber ?? "") else {
             throw invalid(asked, shard, record)
         }
-        guard number.shard == shard.id.index else {
+        guard any.shard == shard.id.index else {
             throw .invalidArgument(
-                "Invalid StartingSequenceNumber. It encodes \(ShardID(number.shard)), while it was used in a call to a "
+                "Invalid StartingSequenceNumber. It encodes \(ShardID(any.shard)), while it was used in a call to a "
                     + "shard with \(shard.id)"
             )
         }
-        guard number.created == shard.created else {
-            throw invalid(asked, shard, record, " because it did not come from this stream")
+        guard let number = SequenceNumber(decimal: any.description), number.created == shard.created else {
+            var shown = asked
+            shown.sequenceNumber = any.description
+            throw invalid(shown, shard, record, " because it did not come from this stream")
         }
         return number
+    }
+
+    /// A shard of the stream, its name written in any way that AWS reads.
+    func shard(_ name: String, of record: StreamRecord) throws(AWSError) -> Shard {
+        guard let shard = ShardID(lenient: name).flatMap({ record.shards[$0] }) else {
+            throw missingShard(named: name, record.key.name)
+        }
+        return shard
+    }
+
+    /// There is no such shard; or no shard can have such a name, which AWS says in other words.
+    func missingShard(named name: String, _ stream: String) -> AWSError {
+        if let id = ShardID(lenient: name) { return missingShard(id.description, stream) }
+        return .notFound("Could not find shard \(name) in stream \(stream) under account \(configuration.account).")
     }
 
     private func invalid(

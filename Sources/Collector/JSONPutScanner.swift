@@ -94,6 +94,12 @@ struct JSONPutScanner: PutScanner {
         return true
     }
 
+    func isAtContainer() -> Bool {
+        var ahead = self
+        let first = ahead.peek()
+        return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+    }
+
     mutating func end() throws(AWSError) {
         guard peek() == nil else { throw malformed("unexpected text behind the document") }
     }

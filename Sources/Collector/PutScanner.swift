@@ -25,6 +25,8 @@ protocol PutScanner {
     mutating func string() throws(AWSError) -> PutText
     mutating func blob() throws(AWSError) -> PutText
     mutating func truth() throws(AWSError) -> Bool?
+    /// Whether a structure or a list comes next; nothing is passed.
+    func isAtContainer() throws(AWSError) -> Bool
     /// Steps over any value.
     mutating func skip() throws(AWSError)
     /// Throws unless the whole body was read.

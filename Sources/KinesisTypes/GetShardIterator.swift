@@ -29,7 +29,7 @@ public struct GetShardIteratorRequest: Sendable {
     /// Whether only permission and validity are asked for.
     public var isDryRun: Bool
 
-    /// Reads a request. Throws `InvalidArgumentException` where kind and members don't go together.
+    /// Reads a request.
     public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
         var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
@@ -41,6 +41,11 @@ public struct GetShardIteratorRequest: Sendable {
         try reader.finish()
         shardID = shard ?? ""
         kind = type.flatMap(Kind.init) ?? .latest
+    }
+
+    /// Throws `InvalidArgumentException` where kind and members don't go together. AWS looks at that when it has found the
+    /// shard.
+    public func checkPosition() throws(AWSError) {
         switch kind {
         case .atTimestamp:
             guard timestamp != nil else {

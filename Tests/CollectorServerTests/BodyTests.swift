@@ -1,4 +1,5 @@
 import AWSProtocol
+import Collector
 import Testing
 
 @testable import CollectorServer

@@ -202,7 +202,9 @@ struct EncryptionTests {
         service.time.advance(1000)
         _ = try await service.put("s", records, producer: "1:0+30")
         #expect(try await service.contents("s").values.joined().sorted() == records.map(\.data).sorted())
-        for shard in 0..<3 as Range<UInt32> { #expect(!holds(try await service.stored(shard: shard).bytes, "the data of")) }
+        for shard in 0..<3 as Range<UInt32> {
+            #expect(!holds(try await service.stored(shard: shard).bytes, "the data of"))
+        }
     }
 
     @Test("never show a frame that was changed, or moved to another shard, another stream or another place")

@@ -67,6 +67,7 @@ struct PutJob {
     ) async throws(AWSError) {
         var sifting: Set<UInt32> = []
         var rounds = 0
+        var isRerouted = false
         while rounds < 100 {
             rounds += 1
             let routes = stream.routes
@@ -91,6 +92,7 @@ struct PutJob {
                     await stream.control.withLock {}
                     refused.insert(slot)
                     isDone = false
+                    isRerouted = true
                 case .needsOpening:
                     try await open(writer)
                     refused.insert(slot)
@@ -102,7 +104,7 @@ struct PutJob {
                 }
             }
             await settle(round, verdicts, routes, refused: refused)
-            if isDone || (producers != nil && stopAtFailure()) { return }
+            if isDone || (producers != nil && stopAtFailure(isRerouted)) { return }
         }
         throw .unavailable("The stream's shards keep changing. Try again.")
     }
@@ -111,11 +113,13 @@ struct PutJob {
     func rehearse() throws(AWSError) { _ = try encode(stream.routes, sifting: [], key: nil) }
 
     /// A producer's later records must not overtake its earlier ones in a shard, or the earlier ones would be taken for
-    /// stored. So when a record has failed, those that would go into another round fail too, and all are sent again.
-    private mutating func stopAtFailure() -> Bool {
+    /// stored. So when a record has failed, those that would go into another round fail too, and all are sent again. What a
+    /// shard's limit refused is a tail of the shard's records: it stops nothing while they still go to that shard.
+    private mutating func stopAtFailure(_ isRerouted: Bool) -> Bool {
         let failure = outcomes.first { outcome in
             switch outcome {
-            case .failed, .throttled: true
+            case .failed: true
+            case .throttled: isRerouted
             case .waiting, .stored, .duplicate: false
             }
         }

@@ -131,6 +131,14 @@ struct LimitTests {
         #expect(found["b"] == all.indices.filter { $0 % 3 != 0 }, "seed \(seed)")
     }
 
+    @Test("a producer's first request takes what its shard allows, though the shard must be opened for it")
+    func firstRequest() async throws {
+        let service = try await service { $0.shard.writeRecords = Rate(perSecond: 3) }
+        let answer = try await service.put("s", records(0..<5), producer: "1:0+5")
+        #expect(answer["FailedRecordCount"]?.integer == 2)
+        #expect(answer["Records"]?.array?.map { $0["ErrorCode"] == nil } == [true, true, true, false, false])
+    }
+
     @Test("the sixth GetRecords of a second, and any behind 10 MiB for five seconds, is refused")
     func reads() async throws {
         let service = try await service { $0.shard.writeBytes = Rate(perSecond: 100 << 20) }

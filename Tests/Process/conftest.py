@@ -23,8 +23,10 @@ class Stage:
         self.programs.append(program)
         return program
 
-    def collector(self, **keys):
-        return self.add(Collector(self.folder, **keys)).start()
+    def collector(self, extra=(), **keys):
+        """One without AWS's limits, unless it is told which: most tests send more than a shard on AWS takes."""
+        limits = () if "--limits" in extra else ("--limits", "none")
+        return self.add(Collector(self.folder, extra=[*extra, *limits], **keys)).start()
 
     def agent(self, collector, flows, **keys):
         return self.add(Agent(self.folder, collector, flows, **keys))

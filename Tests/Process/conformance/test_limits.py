@@ -152,7 +152,7 @@ def test_the_accounts_shards_are_limited(limited):
 
 
 def test_five_streams_may_be_in_creation(stage):
-    collector = stage.collector(extra=["--transition-millis", "3000"])
+    collector = stage.collector(extra=["--limits", "aws", "--transition-millis", "3000"])
     kinesis = watched(collector)
     for index in range(5):
         kinesis.create_stream(StreamName=f"s{index}", ShardCount=1)

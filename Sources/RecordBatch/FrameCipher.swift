@@ -23,7 +23,9 @@ import Crypto
 // count, lengths, arrival, producers, the key's name. The stream is part of the data key's derivation. So a frame is read as
 // what it was written: in its stream, its shard, at its base offset. The other pieces need no more than their nonce: no other
 // piece has it, so none can stand in another's place or frame, and how many there are follows from the lengths. What is
-// written later or follows from the rest counts as 0: both checksums, the unsynced bytes, and the tags.
+// written later or follows from the rest counts as 0: both checksums, the unsynced bytes, and the tags. What this can't tell:
+// that whole frames are gone from a log, or stand in it in another order (readers look at the order of offsets within what
+// they read at once).
 
 /// Encrypts and opens the records of frames.
 enum FrameCipher {

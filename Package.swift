@@ -174,3 +174,21 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// libFuzzer's targets: Tests/Fuzz/run.sh builds them, with flags that no other build has.
+if Context.environment["MILLRACE_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: [
+                "AWSProtocol", "AccessPolicy", "CChecksums", "Collector", "DynamoDBTypes", "FirehoseTypes",
+                "KinesisTypes",
+                "RecordBatch",
+                "ShardLog", "StreamKeys", "StreamModel", crypto, logging,
+            ],
+            path: "Tests/Fuzz",
+            exclude: ["run.sh"],
+            swiftSettings: strict
+        )
+    )
+}

@@ -5,8 +5,8 @@ import NIOSSL
 
 /// Makes the pipelines of connections: one port, two protocols, one request handler.
 ///
-///     [TLS] -> chooser --HTTP/1.1--> idle time -> codec, one request at a time -> requests
-///                      \--HTTP/2---> frames -> GOAWAY and idle time -> half-close
+///     [TLS] -> chooser --HTTP/1.1--> idle time -> head's time -> codec -> one at a time -> requests
+///                      \--HTTP/2---> frames -> its end -> GOAWAY and idle time
 ///                                      '-- each stream: codec -> requests
 enum ConnectionPipeline {
     /// Makes the first part; the chooser adds the rest.
@@ -29,8 +29,10 @@ enum ConnectionPipeline {
         _ shared: RequestHandler.Shared
     ) throws {
         try pipeline.addHandler(IdleStateHandler(allTimeout: shared.times.idle))
+        let requests = RequestHandler(shared, isStream: false)
+        try pipeline.addHandler(HeadDeadline(patience: shared.times.arrival) { requests.headsWhileIdle })
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: true, withErrorHandling: true)
-        try pipeline.addHandler(RequestHandler(shared, isStream: false))
+        try pipeline.addHandler(requests)
     }
 
     private static func http2(
@@ -46,13 +48,13 @@ enum ConnectionPipeline {
                 keepalive: nil
             )
         )
-        let halfClose = HTTP2HalfClose()
+        let ending = HTTP2Ending(patience: shared.times.stop)
         let frames = NIOHTTP2Handler(
             mode: .server,
             eventLoop: pipeline.eventLoop,
             connectionConfiguration: HTTP2Limits.connection,
             streamConfiguration: HTTP2Limits.stream,
-            streamDelegate: HTTP2HalfClose.Streams(halfClose, and: manager.http2StreamDelegate, pipeline.eventLoop)
+            streamDelegate: HTTP2Ending.Streams(ending, and: manager.http2StreamDelegate, pipeline.eventLoop)
         ) { stream in
             stream.eventLoop.makeCompletedFuture {
                 let pipeline = stream.pipeline.syncOperations
@@ -60,9 +62,7 @@ enum ConnectionPipeline {
                 try pipeline.addHandler(RequestHandler(shared, isStream: true))
             }
         }
-        try pipeline.addHandler(frames)
-        try pipeline.addHandler(manager)
-        try pipeline.addHandler(halfClose)
+        try pipeline.addHandlers([frames, ending, manager])
         // They came after the connection was made, so its idle time has not begun.
         try pipeline.context(handler: frames).fireChannelActive()
     }

@@ -47,6 +47,7 @@ final class RequestHandler: ChannelDuplexHandler {
     /// A read that was held back while paused.
     private var wantsRead = false
     private var roomDeadline: Scheduled<Void>?
+    private var heads = 0
 
     init(_ shared: Shared, isStream: Bool) {
         self.shared = shared
@@ -56,6 +57,11 @@ final class RequestHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    /// Requests that have begun so far, nil while one is under way.
+    var headsWhileIdle: Int? {
+        if case .idle = state { heads } else { nil }
+    }
 
     // MARK: - Arrival
 
@@ -75,6 +81,7 @@ final class RequestHandler: ChannelDuplexHandler {
         let length = head.headers.first(name: "content-length").flatMap { Int($0) } ?? 0
         let body = BodyCollector(announced: length)
         isWhole = false
+        heads += 1
         if peer == nil { peer = context.channel.remoteAddress?.ipAddress }
         state = .arriving(head, body)
         closeLater(in: shared.times.arrival, context)

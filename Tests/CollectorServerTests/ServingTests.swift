@@ -162,6 +162,42 @@ struct ServingTests {
         }
     }
 
+    @Test("a head that never comes to its end is ended, though its bytes never stop")
+    func slowHead() async throws {
+        var configuration = HTTPServer.Configuration(port: 0)
+        configuration.times.arrival = .milliseconds(200)
+        try await withServer(configuration, respond: Self.count) { port in
+            let client = try await TestClient.connect(port)
+            for _ in 1...3 {
+                try await client.send(Self.post("x"))
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            #expect(client.text.components("HTTP/1.1 200 OK") == 3)
+            try await client.send("POST / HTTP/1.1\r\n")
+            let dribble = Task {
+                while !client.isClosed {
+                    try? await client.send("a: b\r\n")
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+            }
+            try await eventually("the connection lives on") { client.isClosed }
+            dribble.cancel()
+        }
+    }
+
+    @Test("a peer that is told GOAWAY and does nothing is ended, too")
+    func deafPeer() async throws {
+        var configuration = HTTPServer.Configuration(port: 0)
+        configuration.times.idle = .milliseconds(100)
+        configuration.times.stop = .milliseconds(300)
+        try await withServer(configuration, respond: Self.count) { port in
+            // The preface and empty settings, and never an answer to anything.
+            let client = try await TestClient.connect(port)
+            try await client.send(ProtocolChooser.preface + [0, 0, 0, 4, 0, 0, 0, 0, 0])
+            try await eventually("the connection lives on") { client.isClosed }
+        }
+    }
+
     @Test("a request that takes too long to arrive is ended, on either protocol")
     func arrival() async throws {
         var configuration = HTTPServer.Configuration(port: 0)

@@ -358,6 +358,11 @@ def test_http_1_1_over_tls(secure, certificate, offered):
     assert ask(secure, headers=signed(secure, LIST), body=b"{}", tls=certificate[2](*offered)).status == 200
 
 
+def test_a_client_that_half_closes_gets_its_answer_over_tls_too(secure, certificate):
+    # The socket alone is shut: TLS says nothing of an end.
+    assert ask(secure, headers=signed(secure, LIST), body=b"{}", tls=certificate[2](), shut=True).status == 200
+
+
 def test_http_2_over_tls_without_alpn(secure, certificate):
     client = H2(secure, certificate[2]())
     assert client.finish(client.begin(signed(secure, LIST), b"{}")).status == 200

@@ -1,17 +1,21 @@
 import NIOCore
 import NIOHTTP2
 
-/// Ends an HTTP/2 connection whose peer sends no more: no request would come and no window would open. Requests that came
-/// whole are answered first.
-final class HTTP2HalfClose: ChannelInboundHandler {
+/// Ends an HTTP/2 connection for good, where its peer does not do its part. Requests that came whole are answered first.
+///
+/// - A peer that sends no more: no request would come and no window would open.
+/// - A peer that was told GOAWAY and neither confirms nor closes.
+final class HTTP2Ending: ChannelDuplexHandler {
     typealias InboundIn = HTTP2Frame
+    typealias OutboundIn = HTTP2Frame
+    typealias OutboundOut = HTTP2Frame
 
     /// Tells the handler of the streams there are, and another delegate too.
     struct Streams: NIOHTTP2StreamDelegate {
-        private let handler: NIOLoopBound<HTTP2HalfClose>
+        private let handler: NIOLoopBound<HTTP2Ending>
         private let other: any NIOHTTP2StreamDelegate
 
-        init(_ handler: HTTP2HalfClose, and other: any NIOHTTP2StreamDelegate, _ loop: any EventLoop) {
+        init(_ handler: HTTP2Ending, and other: any NIOHTTP2StreamDelegate, _ loop: any EventLoop) {
             self.handler = NIOLoopBound(handler, eventLoop: loop)
             self.other = other
         }
@@ -28,21 +32,36 @@ final class HTTP2HalfClose: ChannelInboundHandler {
         }
     }
 
+    private let patience: TimeAmount
     private var streams: [HTTP2StreamID: any Channel] = [:]
-    private var isInputClosed = false
+    private var isOver = false
+    private var deadline: Scheduled<Void>?
     private var context: ChannelHandlerContext?
+
+    /// - Parameter patience: how long a peer may take to close after GOAWAY.
+    init(patience: TimeAmount) { self.patience = patience }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.cancel()
+        self.context = nil
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .goAway = unwrapOutboundIn(data).payload, deadline == nil {
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            deadline = context.eventLoop.scheduleTask(in: patience) { bound.value.over() }
+        }
+        context.write(data, promise: promise)
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event {
-            isInputClosed = true
             for stream in streams.values {
                 stream.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
             }
-            closeWhenDone()
+            over()
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -54,8 +73,13 @@ final class HTTP2HalfClose: ChannelInboundHandler {
         }
     }
 
+    private func over() {
+        isOver = true
+        closeWhenDone()
+    }
+
     private func closeWhenDone() {
-        guard isInputClosed, streams.isEmpty, let context else { return }
+        guard isOver, streams.isEmpty, let context else { return }
         // The last answer is written but not yet flushed.
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.eventLoop.execute { bound.value.close(promise: nil) }

@@ -15,7 +15,7 @@ public struct AnySequenceNumber: Sendable, Equatable, CustomStringConvertible {
     public let time: UInt64?
     /// The shard's index.
     public let shard: UInt32
-    /// As AWS prints it: a missing leading 1 is there.
+    /// As AWS prints it: a missing leading 1 is there, leading zeros are not.
     public let description: String
 
     /// AWS takes no creation from here on in version 0.
@@ -50,7 +50,7 @@ public struct AnySequenceNumber: Sendable, Equatable, CustomStringConvertible {
         }
         guard index >> 31 == 0 else { return nil }
         shard = UInt32(index)
-        description = String(text)
+        description = String(text.drop { $0 == "0" })
     }
 }
 

@@ -38,6 +38,15 @@ struct AuditTrailTests {
             + "/audit/audit.jsonl"
     }
 
+    /// Takes away what a test wrote at a path of `scratch`.
+    private func remove(_ path: String) {
+        unlink(path)
+        for number in 1...50 { unlink("\(path).\(number)") }
+        let folder = String(path.dropLast("/audit.jsonl".count))
+        rmdir(folder)
+        rmdir(String(folder.dropLast("/audit".count)))
+    }
+
     private func lines(_ path: String) throws -> [String] {
         let file = try #require(fopen(path, "r"))
         defer { fclose(file) }
@@ -90,6 +99,7 @@ struct AuditTrailTests {
     @Test("lines keep their order over many threads' calls, over rotation, and over a restart behind a torn line")
     func order() async throws {
         let path = scratch()
+        defer { remove(path) }
         let limits = AuditTrail.Limits(fileBytes: 2000, files: 50)
         let first = AuditTrail(path: path, limits: limits, logger: logger)
         for number in 0..<500 { first.record(Array("{\"n\":\(number)}\n".utf8)) }
@@ -111,6 +121,7 @@ struct AuditTrailTests {
     @Test("while the file can't be written lines wait, and what finds no room is counted in the file later")
     func failing() async throws {
         let path = scratch()
+        defer { remove(path) }
         let folder = String(path.dropLast("/audit.jsonl".count))
         // A file stands where the folder is to be.
         let blocker = try #require(fopen(folder, "w"))

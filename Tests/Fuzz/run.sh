@@ -13,7 +13,7 @@ corpus=$build/corpus findings=$build/findings
 
 # Coverage and the sanitizer go into every module; `@testable` reaches the scanners inside of the collector.
 MILLRACE_FUZZ=1 swift build -c release --scratch-path "$build" --product Fuzz --sanitize address \
-    -Xswiftc -sanitize=fuzzer -Xswiftc -enable-testing -Xcc -fsanitize-coverage=inline-8bit-counters,pc-table \
+    -Xswiftc -sanitize=fuzzer -Xswiftc -enable-testing -Xswiftc -use-ld=lld -Xcc -fsanitize-coverage=inline-8bit-counters,pc-table \
     ${FUZZ_BUILD_ARGUMENTS:-} >&2
 fuzz=$build/release/Fuzz
 

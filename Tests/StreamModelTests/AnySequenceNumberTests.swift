@@ -69,4 +69,11 @@ struct AnySequenceNumberTests {
 
     @Test("what is no decimal number is no sequence number", arguments: ["", "-1", "1x", "0x1", " 1", "\u{0661}"])
     func noNumber(text: String) { #expect(AnySequenceNumber(decimal: text) == nil) }
+
+    @Test("leading zeros change nothing in a number, and are not printed")
+    func leadingZeros() throws {
+        let number = SequenceNumber(created: 1_795_000_000, counter: 65_536, time: 1_795_000_000, shard: 3).description
+        let any = try #require(AnySequenceNumber(decimal: "00" + number))
+        #expect(any.description == number)
+    }
 }

@@ -38,7 +38,7 @@ public final class AuditTrail: Sendable {
 
     /// Touched on the queue alone.
     private struct Open {
-        var file: DiskFile
+        var file: any DiskFile
         var size: UInt64
     }
 
@@ -122,25 +122,21 @@ public final class AuditTrail: Sendable {
         }
         let (file, size) = (current.file, current.size)
         // At an offset of our own: a write that failed half way is written over by the next try.
-        try write(bytes, to: file, at: size)
+        try file.write(bytes, at: size)
         try file.sync()
         current.size += UInt64(bytes.count)
         open.withLock { [current] in $0 = current }
     }
 
-    private func write(_ bytes: [UInt8], to file: DiskFile, at offset: UInt64) throws(DiskError) {
-        try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
-            try file.write(UnsafeRawBufferPointer(bytes), at: offset)
-        }
-    }
+    private let disk = POSIXDisk()
 
     private func openFile() throws(DiskError) -> Open {
-        try Disk.makeFolders(Disk.parent(path))
-        let file = try DiskFile(path, flags: O_RDWR | O_CREAT)
+        try disk.makeFolders(POSIXDisk.parent(path))
+        let file = try disk.open(path, .create)
         var size = try file.size()
         // A line that a kill cut short stays by itself.
         if size > 0, try file.read(1, at: size - 1) != [0x0A] {
-            try write([0x0A], to: file, at: size)
+            try file.write([0x0A], at: size)
             size += 1
         }
         return Open(file: file, size: size)
@@ -148,11 +144,11 @@ public final class AuditTrail: Sendable {
 
     private func putAside() throws(DiskError) {
         open.withLock { $0 = nil }
-        try Disk.remove("\(path).\(limits.files)")
-        for number in stride(from: limits.files - 1, through: 1, by: -1) where Disk.exists("\(path).\(number)") {
-            try Disk.move("\(path).\(number)", to: "\(path).\(number + 1)")
+        try disk.remove("\(path).\(limits.files)")
+        for number in stride(from: limits.files - 1, through: 1, by: -1) where disk.exists("\(path).\(number)") {
+            try disk.move("\(path).\(number)", to: "\(path).\(number + 1)")
         }
-        try Disk.move(path, to: "\(path).1")
-        try Disk.syncFolder(Disk.parent(path))
+        try disk.move(path, to: "\(path).1")
+        try disk.syncFolder(POSIXDisk.parent(path))
     }
 }

@@ -1,86 +1,85 @@
 import Glibc
 
-/// The file system, with errors as values. Every call is the system call of its name.
-public enum Disk {
-    /// Makes a folder with its parents, mode 0700, and makes the names durable.
-    public static func makeFolders(_ path: String) throws(DiskError) {
-        if mkdir(path, 0o700) == 0 {
-            try syncFolder(parent(path))
-            return
-        }
-        if errno == EEXIST {
-            // Whoever made it may not have lived to make its name durable.
-            try syncFolder(parent(path))
-            return
-        }
-        guard errno == ENOENT, path.contains("/") else { throw DiskError("mkdir", path) }
-        try makeFolders(parent(path))
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw DiskError("mkdir", path) }
-        try syncFolder(parent(path))
-    }
-
+/// A file system: the seam behind which the real one and a simulated, faulty one stand. Every call is the system call of its
+/// name, with errors as values.
+///
+/// What is durable: a file's bytes and size after its `sync`; names (made, moved, removed) after `syncFolder` of their folder.
+/// After a `sync` that failed nothing unsynced of the file can be trusted, whatever a later `sync` says.
+public protocol Disk: Sendable {
+    /// Opens a file; a new one has mode 0600.
+    func open(_ path: String, _ access: DiskAccess) throws(DiskError) -> any DiskFile
+    /// Makes one folder, mode 0700. Returns false when there is something of that name.
+    func makeFolder(_ path: String) throws(DiskError) -> Bool
     /// The names in a folder, sorted, without `.` and `..`.
-    public static func list(_ path: String) throws(DiskError) -> [String] {
-        guard let folder = opendir(path) else { throw DiskError("opendir", path) }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while true {
-            // nil is the end or an error, and errno alone tells.
-            errno = 0
-            guard let entry = readdir(folder) else {
-                if errno != 0 { throw DiskError("readdir", path) }
-                break
-            }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names.sorted()
-    }
-
+    func list(_ path: String) throws(DiskError) -> [String]
     /// Whether there is something of that name.
-    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
-
+    func exists(_ path: String) -> Bool
     /// Makes the names in a folder durable.
-    public static func syncFolder(_ path: String) throws(DiskError) {
-        let file = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard file >= 0 else { throw DiskError("open", path) }
-        defer { close(file) }
-        guard fsync(file) == 0 else { throw DiskError("fsync", path) }
-    }
-
+    func syncFolder(_ path: String) throws(DiskError)
     /// Moves a name; durable after `syncFolder` of both folders.
-    public static func move(_ from: String, to: String) throws(DiskError) {
-        guard rename(from, to) == 0 else { throw DiskError("rename", from) }
-    }
-
+    func move(_ from: String, to: String) throws(DiskError)
     /// Removes a file. Succeeds when there is none.
-    public static func remove(_ path: String) throws(DiskError) {
-        guard unlink(path) == 0 || errno == ENOENT else { throw DiskError("unlink", path) }
-    }
-
+    func remove(_ path: String) throws(DiskError)
     /// Removes a folder with all that is in it.
-    public static func removeFolder(_ path: String) throws(DiskError) {
-        for name in try list(path) {
-            let inner = path + "/" + name
-            if unlink(inner) == 0 { continue }
-            guard errno == EISDIR || errno == EPERM else { throw DiskError("unlink", inner) }
-            try removeFolder(inner)
+    func removeFolder(_ path: String) throws(DiskError)
+    /// Removes a folder. Returns false when something is in it.
+    func removeEmptyFolder(_ path: String) throws(DiskError) -> Bool
+}
+
+/// What a file is opened for.
+public enum DiskAccess: Sendable {
+    /// Reading a file that is there.
+    case read
+    /// Reading and writing a file that is there.
+    case write
+    /// Reading and writing; the file is made when there is none.
+    case create
+    /// Reading and writing a file that is not there yet.
+    case createNew
+    /// Reading and writing an empty file, whatever was there.
+    case replace
+}
+
+/// An open file. Closed with its last reference.
+public protocol DiskFile: AnyObject, Sendable {
+    /// Where it was opened.
+    var path: String { get }
+    /// Bytes in the file.
+    func size() throws(DiskError) -> UInt64
+    /// Writes pieces one behind the other.
+    func write(_ pieces: UnsafeBufferPointer<UnsafeRawBufferPointer>, at offset: UInt64) throws(DiskError)
+    /// Reads up to the buffer's size; returns the bytes read, fewer only at the file's end.
+    func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) -> Int
+    /// Makes data and size durable (fdatasync).
+    func sync() throws(DiskError)
+    /// Cuts the file, or lengthens it with zeros.
+    func truncate(to size: UInt64) throws(DiskError)
+    /// Takes the file for this process alone; false when another one has it.
+    func lock() throws(DiskError) -> Bool
+}
+
+extension Disk {
+    /// Makes a folder with its parents, and makes the names durable.
+    public func makeFolders(_ path: String) throws(DiskError) {
+        do throws(DiskError) {
+            _ = try makeFolder(path)
+        } catch {
+            guard error.number == ENOENT, path.contains("/") else { throw error }
+            try makeFolders(Self.parent(path))
+            _ = try makeFolder(path)
         }
-        guard rmdir(path) == 0 else { throw DiskError("rmdir", path) }
+        // Also when it was there: whoever made it may not have lived to make its name durable.
+        try syncFolder(Self.parent(path))
     }
 
     /// Writes a small file whole or not at all, durably.
-    public static func replace(_ path: String, with bytes: [UInt8]) throws(DiskError) {
+    public func replace(_ path: String, with bytes: [UInt8]) throws(DiskError) {
         let temporary = path + ".new"
-        let file = try DiskFile(temporary, flags: O_WRONLY | O_CREAT | O_TRUNC)
-        try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
-            try file.write(UnsafeRawBufferPointer(bytes), at: 0)
-        }
+        let file = try open(temporary, .replace)
+        try file.write(bytes, at: 0)
         try file.sync()
         try move(temporary, to: path)
-        try syncFolder(parent(path))
+        try syncFolder(Self.parent(path))
     }
 
     /// The folder a path's last name stands in.
@@ -90,81 +89,25 @@ public enum Disk {
     }
 }
 
-/// An open file. Closed with its last reference.
-public final class DiskFile: Sendable {
-    /// Where it was opened.
-    public let path: String
-    private let file: Int32
-
-    /// Opens a file; `O_CLOEXEC` is added, and mode 0600 for a new one.
-    public init(_ path: String, flags: Int32) throws(DiskError) {
-        file = open(path, flags | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw DiskError("open", path) }
-        self.path = path
-    }
-
-    deinit { close(file) }
-
-    /// Bytes in the file.
-    public func size() throws(DiskError) -> UInt64 {
-        var information = stat()
-        guard fstat(file, &information) == 0 else { throw DiskError("fstat", path) }
-        return UInt64(information.st_size)
+extension DiskFile {
+    /// Writes all bytes at an offset.
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError) {
+        var failure: DiskError?
+        withUnsafePointer(to: bytes) { piece in
+            do throws(DiskError) {
+                try write(UnsafeBufferPointer(start: piece, count: 1), at: offset)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Writes all bytes at an offset.
-    public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError) {
-        var done = 0
-        while done < bytes.count {
-            let count = pwrite(file, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw DiskError("pwrite", path)
-            }
-            done += count
+    public func write(_ bytes: [UInt8], at offset: UInt64) throws(DiskError) {
+        try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+            try write(UnsafeRawBufferPointer(bytes), at: offset)
         }
-    }
-
-    /// Writes two pieces one behind the other, in one call where the system takes them whole.
-    public func write(
-        _ first: UnsafeRawBufferPointer,
-        then second: UnsafeRawBufferPointer,
-        at offset: UInt64
-    ) throws(DiskError) {
-        var count = 0
-        repeat {
-            count = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { pieces in
-                pieces[0] = iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
-                pieces[1] = iovec(
-                    iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress),
-                    iov_len: second.count
-                )
-                return pwritev(file, pieces.baseAddress!, 2, off_t(offset))
-            }
-        } while count < 0 && errno == EINTR
-        if count < 0 { throw DiskError("pwritev", path) }
-        if count < first.count {
-            try write(UnsafeRawBufferPointer(rebasing: first[count...]), at: offset + UInt64(count))
-            try write(second, at: offset + UInt64(first.count))
-        } else if count < first.count + second.count {
-            let done = count - first.count
-            try write(UnsafeRawBufferPointer(rebasing: second[done...]), at: offset + UInt64(count))
-        }
-    }
-
-    /// Reads up to the buffer's size; returns the bytes read, fewer only at the file's end.
-    public func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) -> Int {
-        var done = 0
-        while done < bytes.count {
-            let count = pread(file, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw DiskError("pread", path)
-            }
-            if count == 0 { break }
-            done += count
-        }
-        return done
     }
 
     /// Reads `count` bytes, or what there is of them.
@@ -179,22 +122,5 @@ public final class DiskFile: Sendable {
         }
         if let failure { throw failure }
         return bytes
-    }
-
-    /// Makes data and size durable (fdatasync).
-    public func sync() throws(DiskError) {
-        guard fdatasync(file) == 0 else { throw DiskError("fdatasync", path) }
-    }
-
-    /// Cuts the file.
-    public func truncate(to size: UInt64) throws(DiskError) {
-        guard ftruncate(file, off_t(size)) == 0 else { throw DiskError("ftruncate", path) }
-    }
-
-    /// Takes the file for this process alone; false when another one has it.
-    public func lock() throws(DiskError) -> Bool {
-        if flock(file, LOCK_EX | LOCK_NB) == 0 { return true }
-        if errno == EWOULDBLOCK { return false }
-        throw DiskError("flock", path)
     }
 }

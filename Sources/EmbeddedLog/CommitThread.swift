@@ -103,9 +103,9 @@ final class CommitThread: Sendable {
         let shard: ShardFolder
         /// The segments as they are after the group.
         var segments: [Segment]
-        var file: DiskFile?
+        var file: (any DiskFile)?
         /// Files with bytes that are not synced.
-        var dirty: [DiskFile] = []
+        var dirty: [any DiskFile] = []
         var failure: ShardLogError?
         var closes = false
         let owner: Int
@@ -201,11 +201,11 @@ final class CommitThread: Sendable {
     private func write(_ frame: AppendFrame, to part: Part) throws(DiskError) -> UInt64 {
         if part.segments.last.map({ $0.size >= configuration.segmentBytes }) ?? true { try roll(part) }
         let last = part.segments.count - 1
-        let file: DiskFile
+        let file: any DiskFile
         if let open = part.file {
             file = open
         } else {
-            file = try DiskFile(part.shard.path + "/" + part.segments[last].name, flags: O_RDWR)
+            file = try part.shard.disk.open(part.shard.path + "/" + part.segments[last].name, .write)
             part.file = file
         }
         let offset = part.segments[last].size
@@ -221,18 +221,21 @@ final class CommitThread: Sendable {
 
     private static func write(
         _ frame: UnsafeRawBufferPointer,
-        to file: DiskFile,
+        to file: any DiskFile,
         at offset: UInt64,
         unsyncedBytes: Int
     ) throws(DiskError) {
         var failure: DiskError?
         withUnsafeTemporaryAllocation(byteCount: FrameHeader.size, alignment: 8) { envelope in
             FrameStamp.fill(envelope, of: frame, unsyncedBytes: unsyncedBytes)
-            let rest = UnsafeRawBufferPointer(rebasing: frame[FrameHeader.size...])
-            do throws(DiskError) {
-                try file.write(UnsafeRawBufferPointer(envelope), then: rest, at: offset)
-            } catch {
-                failure = error
+            withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pieces in
+                pieces[0] = UnsafeRawBufferPointer(envelope)
+                pieces[1] = UnsafeRawBufferPointer(rebasing: frame[FrameHeader.size...])
+                do throws(DiskError) {
+                    try file.write(UnsafeBufferPointer(pieces), at: offset)
+                } catch {
+                    failure = error
+                }
             }
         }
         if let failure { throw failure }
@@ -246,7 +249,7 @@ final class CommitThread: Sendable {
             part.dirty.removeLast()
         }
         let segment = Segment(base: part.segments.last?.end ?? 0)
-        let file = try Segment.makeFile(part.shard.path, base: segment.base)
+        let file = try Segment.makeFile(part.shard.path, on: part.shard.disk, base: segment.base)
         part.segments.append(segment)
         part.file = file
         part.dirty.append(file)
@@ -256,7 +259,7 @@ final class CommitThread: Sendable {
         do throws(DiskError) {
             for file in part.dirty { try file.sync() }
             if part.closes {
-                try Disk.replace(part.shard.path + "/" + ShardFolder.closedName, with: [1])
+                try part.shard.disk.replace(part.shard.path + "/" + ShardFolder.closedName, with: [1])
             }
         } catch {
             // After a failed sync the kernel may have dropped the pages and call the next sync a success. Nothing of the
@@ -302,11 +305,11 @@ final class CommitThread: Sendable {
                 state.active = nil
                 do throws(DiskError) {
                     for segment in part.segments.dropFirst(part.durableSegments) {
-                        try Disk.remove(part.shard.path + "/" + segment.name)
+                        try part.shard.disk.remove(part.shard.path + "/" + segment.name)
                     }
-                    if part.segments.count > part.durableSegments { try Disk.syncFolder(part.shard.path) }
+                    if part.segments.count > part.durableSegments { try part.shard.disk.syncFolder(part.shard.path) }
                     if let last = state.segments.last {
-                        try DiskFile(part.shard.path + "/" + last.name, flags: O_RDWR).truncate(to: last.size)
+                        try part.shard.disk.open(part.shard.path + "/" + last.name, .write).truncate(to: last.size)
                     }
                 } catch {
                     logger.warning("bytes of a failed append stay behind the tail", metadata: ["error": "\(error)"])

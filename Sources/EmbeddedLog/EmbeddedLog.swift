@@ -31,11 +31,12 @@ public final class EmbeddedLog: ShardLog {
         }
     }
 
+    private let disk: any Disk
     private let directory: String
     private let thread: CommitThread
     private let logger: Logger
     /// Held while the log is open.
-    private let lock: Mutex<DiskFile?>
+    private let lock: Mutex<(any DiskFile)?>
     private let shards = Mutex<[ShardRef: ShardFolder]>([:])
 
     /// The folder is another process's.
@@ -47,22 +48,30 @@ public final class EmbeddedLog: ShardLog {
     /// Opens a folder, made when missing. Throws `DiskError`, and `InUse` when another process has it.
     public static func open(
         directory: String,
+        disk: any Disk = POSIXDisk(),
         configuration: Configuration = Configuration(),
         logger: Logger
     ) throws -> EmbeddedLog {
-        try Disk.makeFolders(directory)
-        let lock = try DiskFile(directory + "/lock", flags: O_RDWR | O_CREAT)
+        try disk.makeFolders(directory)
+        let lock = try disk.open(directory + "/lock", .create)
         guard try lock.lock() else {
             throw InUse(description: "\(directory) is in use by another process: stop that one, or use another folder")
         }
-        let log = EmbeddedLog(directory, configuration, lock, logger)
+        let log = EmbeddedLog(directory, disk, configuration, lock, logger)
         try log.scan()
         log.thread.start()
         return log
     }
 
-    private init(_ directory: String, _ configuration: Configuration, _ lock: DiskFile, _ logger: Logger) {
+    private init(
+        _ directory: String,
+        _ disk: any Disk,
+        _ configuration: Configuration,
+        _ lock: any DiskFile,
+        _ logger: Logger
+    ) {
         self.directory = directory
+        self.disk = disk
         self.lock = Mutex(lock)
         self.logger = logger
         thread = CommitThread(configuration: configuration, logger: logger)
@@ -75,16 +84,16 @@ public final class EmbeddedLog: ShardLog {
     }
 
     private func scan() throws(DiskError) {
-        for stream in try Disk.list(directory) where stream != "lock" {
+        for stream in try disk.list(directory) where stream != "lock" {
             let path = directory + "/" + stream
             if stream.hasPrefix(".deleted-") {
-                try Disk.removeFolder(path)
+                try disk.removeFolder(path)
                 continue
             }
-            for name in try Disk.list(path) {
+            for name in try disk.list(path) {
                 guard let index = UInt32(name) else { continue }
                 let ref = ShardRef(stream: stream, index: index)
-                shards.withLock { $0[ref] = ShardFolder(ref: ref, path: path + "/" + name, logger: logger) }
+                shards.withLock { $0[ref] = ShardFolder(ref: ref, path: path + "/" + name, disk: disk, logger: logger) }
             }
         }
     }
@@ -99,9 +108,9 @@ public final class EmbeddedLog: ShardLog {
     public func create(_ shard: ShardRef) throws(ShardLogError) {
         if shards.withLock({ $0[shard] != nil }) { return }
         let path = directory + "/" + shard.stream + "/" + String(shard.index)
-        try Self.translating { () throws(DiskError) in try Disk.makeFolders(path) }
+        try Self.translating { () throws(DiskError) in try disk.makeFolders(path) }
         shards.withLock { shards in
-            if shards[shard] == nil { shards[shard] = ShardFolder(ref: shard, path: path, logger: logger) }
+            if shards[shard] == nil { shards[shard] = ShardFolder(ref: shard, path: path, disk: disk, logger: logger) }
         }
     }
 
@@ -111,13 +120,15 @@ public final class EmbeddedLog: ShardLog {
         let grave = directory + "/.deleted-" + shard.stream + "-" + String(shard.index)
         try Self.translating { () throws(DiskError) in
             // Called again after a failure: it is in its grave already.
-            if Disk.exists(folder.path) { try Disk.move(folder.path, to: grave) }
-            try Disk.syncFolder(Disk.parent(folder.path))
-            if Disk.exists(grave) { try Disk.removeFolder(grave) }
+            if disk.exists(folder.path) { try disk.move(folder.path, to: grave) }
+            try disk.syncFolder(POSIXDisk.parent(folder.path))
+            if disk.exists(grave) { try disk.removeFolder(grave) }
         }
         shards.withLock { $0[shard] = nil }
         // The last shard takes its stream's folder along; one that is not empty stays.
-        rmdir(directory + "/" + shard.stream)
+        try Self.translating { () throws(DiskError) in
+            _ = try disk.removeEmptyFolder(directory + "/" + shard.stream)
+        }
     }
 
     public func list() -> [ShardRef] { shards.withLock { $0.keys.sorted() } }
@@ -173,7 +184,7 @@ public final class EmbeddedLog: ShardLog {
             return try read(shard, from: Position(rawValue: segments[at + 1].first), maxBytes: maxBytes)
         }
         do {
-            let file = try DiskFile(folder.path + "/" + segment.name, flags: O_RDONLY)
+            let file = try folder.disk.open(folder.path + "/" + segment.name, .read)
             var slab = try Self.slab(file, segment, offset, maxBytes)
             if slab == nil {
                 // The position is none of a frame's, as a made-up sequence number has it: the next frame is meant.
@@ -208,7 +219,7 @@ public final class EmbeddedLog: ShardLog {
 
     /// Whole frames from an offset; nil when none starts there.
     private static func slab(
-        _ file: DiskFile,
+        _ file: any DiskFile,
         _ segment: Segment,
         _ offset: UInt64,
         _ maxBytes: Int
@@ -244,7 +255,7 @@ public final class EmbeddedLog: ShardLog {
 
     /// The first frame that starts at or behind an offset.
     private static func nextFrame(
-        _ file: DiskFile,
+        _ file: any DiskFile,
         _ segment: Segment,
         _ offset: UInt64
     ) throws(DiskError) -> (offset: UInt64?, end: SegmentWalk.End) {
@@ -295,7 +306,7 @@ public final class EmbeddedLog: ShardLog {
         guard low < state.segments.count else { return nil }
         let segment = state.segments[low]
         guard segment.lastArrival != nil else { return nil }
-        let file = try DiskFile(folder.path + "/" + segment.name, flags: O_RDONLY)
+        let file = try folder.disk.open(folder.path + "/" + segment.name, .read)
         var found: UInt64?
         _ = try SegmentWalk(file: file, limit: segment.size, verifies: false)
             .run(from: segment.start(forArrival: arrival)) { offset, header in
@@ -328,10 +339,10 @@ public final class EmbeddedLog: ShardLog {
         }
         try Self.translating { () throws(DiskError) in
             if gone.isEmpty { return }
-            let torn = try Disk.list(folder.path).filter { $0.contains(".torn-") }
+            let torn = try disk.list(folder.path).filter { $0.contains(".torn-") }
             for segment in gone {
-                try Disk.remove(folder.path + "/" + segment.name)
-                for name in torn where name.hasPrefix(segment.name) { try Disk.remove(folder.path + "/" + name) }
+                try disk.remove(folder.path + "/" + segment.name)
+                for name in torn where name.hasPrefix(segment.name) { try disk.remove(folder.path + "/" + name) }
             }
         }
     }

@@ -61,20 +61,18 @@ struct Segment: Sendable {
 
     /// Makes a segment's file with its header, and its name durable; the header is synced with the first frame. What stands
     /// there is never overwritten, but for a file without frames that a crash left.
-    static func makeFile(_ folder: String, base: UInt64) throws(DiskError) -> DiskFile {
+    static func makeFile(_ folder: String, on disk: any Disk, base: UInt64) throws(DiskError) -> any DiskFile {
         let path = folder + "/" + Segment(base: base).name
-        var file: DiskFile
+        var file: any DiskFile
         do throws(DiskError) {
-            file = try DiskFile(path, flags: O_RDWR | O_CREAT | O_EXCL)
+            file = try disk.open(path, .createNew)
         } catch {
-            guard error.number == EEXIST, try DiskFile(path, flags: O_RDONLY).size() <= header else { throw error }
-            try Disk.remove(path)
-            file = try DiskFile(path, flags: O_RDWR | O_CREAT | O_EXCL)
+            guard error.number == EEXIST, try disk.open(path, .read).size() <= header else { throw error }
+            try disk.remove(path)
+            file = try disk.open(path, .createNew)
         }
-        try headerBytes(base: base).withUnsafeBufferPointer { bytes throws(DiskError) in
-            try file.write(UnsafeRawBufferPointer(bytes), at: 0)
-        }
-        try Disk.syncFolder(folder)
+        try file.write(headerBytes(base: base), at: 0)
+        try disk.syncFolder(folder)
         return file
     }
 
@@ -108,7 +106,7 @@ struct SegmentWalk {
         case broken(at: UInt64, FrameError)
     }
 
-    let file: DiskFile
+    let file: any DiskFile
     /// Bytes from here on are not looked at.
     let limit: UInt64
     /// Whether the records' checksums are verified too.

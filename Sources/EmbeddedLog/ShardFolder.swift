@@ -20,7 +20,7 @@ final class ShardFolder: Sendable {
         /// Grows with every appender: only the newest may append.
         var owner = 0
         /// The active segment, while it is open.
-        var active: DiskFile?
+        var active: (any DiskFile)?
 
         var tail: UInt64 { segments.last?.end ?? 0 }
         var last: UInt64? {
@@ -41,7 +41,10 @@ final class ShardFolder: Sendable {
 
     private let logger: Logger
 
-    init(ref: ShardRef, path: String, logger: Logger) {
+    let disk: any Disk
+
+    init(ref: ShardRef, path: String, disk: any Disk, logger: Logger) {
+        self.disk = disk
         self.ref = ref
         self.path = path
         self.logger = logger
@@ -83,17 +86,17 @@ final class ShardFolder: Sendable {
 
     /// Throws `DiskError`, and `ShardLogError.corrupt` for what another version wrote.
     private func load(_ state: inout State) throws {
-        let names = try Disk.list(path)
+        let names = try disk.list(path)
         state.isClosed = names.contains(Self.closedName)
         state.segments = try names.compactMap(Segment.base(ofName:)).sorted().map { base throws(DiskError) in
             var segment = Segment(base: base, isLoaded: false)
-            segment.size = try DiskFile(path + "/" + segment.name, flags: O_RDONLY).size()
+            segment.size = try disk.open(path + "/" + segment.name, .read).size()
             return segment
         }
         // A crash between making a file and syncing its header leaves a last one without a header, and without anything
         // that was acknowledged.
         if let last = state.segments.last, try !hasHeader(last) {
-            try Disk.remove(path + "/" + last.name)
+            try disk.remove(path + "/" + last.name)
             state.segments.removeLast()
         }
         if let last = state.segments.indices.last {
@@ -108,12 +111,12 @@ final class ShardFolder: Sendable {
             if state.segments[last].size < size, !state.isClosed {
                 let next = Segment(base: state.segments[last].base + size)
                 do throws(DiskError) {
-                    try Segment.makeFile(path, base: next.base).sync()
+                    try Segment.makeFile(path, on: disk, base: next.base).sync()
                     state.segments.append(next)
                 } catch {
                     // What is stored must stay readable on a full disk.
                     guard error.isOutOfSpace else { throw error }
-                    try Disk.remove(path + "/" + next.name)
+                    try disk.remove(path + "/" + next.name)
                 }
             }
         }
@@ -123,7 +126,7 @@ final class ShardFolder: Sendable {
 
     /// False when the header was never written. Throws `corrupt` when it is another version's.
     private func hasHeader(_ segment: Segment) throws -> Bool {
-        let file = try DiskFile(path + "/" + segment.name, flags: O_RDONLY)
+        let file = try disk.open(path + "/" + segment.name, .read)
         let bytes = try file.read(Int(Segment.header), at: 0)
         if Segment.isHeader(bytes, base: segment.base) { return true }
         if bytes.allSatisfy({ $0 == 0 }) || bytes.count < Int(Segment.header) { return false }
@@ -135,7 +138,7 @@ final class ShardFolder: Sendable {
     /// Reads the active segment and cuts off what a crash left unfinished. All that is left is made durable before anybody
     /// sees it: a process that was killed may have written it and not synced it.
     private func recover(_ segment: Segment) throws -> Segment {
-        let file = try DiskFile(path + "/" + segment.name, flags: O_RDWR)
+        let file = try disk.open(path + "/" + segment.name, .write)
         var recovered = Segment(base: segment.base, size: segment.size)
         let walk = SegmentWalk(file: file, limit: segment.size, verifies: true)
         let end = try walk.run(from: Segment.header) { offset, header in
@@ -160,20 +163,20 @@ final class ShardFolder: Sendable {
             }
         }
         try file.sync()
-        try Disk.syncFolder(path)
+        try disk.syncFolder(path)
         return recovered
     }
 
     /// Cuts off what is no whole frame, and keeps it beside: usually an append that a crash interrupted, but nobody can tell
     /// that from a last frame that was damaged.
-    private func cutTail(_ file: DiskFile, _ segment: Segment, at offset: UInt64) throws(DiskError) {
+    private func cutTail(_ file: any DiskFile, _ segment: Segment, at offset: UInt64) throws(DiskError) {
         let kept = "\(path)/\(segment.name).torn-\(offset)"
         do throws(DiskError) {
-            try Disk.replace(kept, with: try file.read(Int(segment.size - offset), at: offset))
+            try disk.replace(kept, with: try file.read(Int(segment.size - offset), at: offset))
         } catch {
             // A full disk is where appends are torn, and what is stored must stay readable there: no copy is made then.
             guard error.isOutOfSpace else { throw error }
-            try Disk.remove(kept + ".new")
+            try disk.remove(kept + ".new")
         }
         try file.truncate(to: offset)
         logger.warning(
@@ -189,7 +192,7 @@ final class ShardFolder: Sendable {
     /// its own commit group say nothing: a power cut may keep a later one and lose an earlier one, and none of them was
     /// acknowledged.
     private static func isDamage(
-        _ file: DiskFile,
+        _ file: any DiskFile,
         at offset: UInt64,
         limit: UInt64
     ) throws(DiskError) -> Bool {
@@ -217,7 +220,7 @@ final class ShardFolder: Sendable {
     func fill(_ segment: Segment) throws(DiskError) -> Segment {
         if segment.isLoaded { return segment }
         var filled = Segment(base: segment.base, size: segment.size)
-        let file = try DiskFile(path + "/" + segment.name, flags: O_RDONLY)
+        let file = try disk.open(path + "/" + segment.name, .read)
         _ = try SegmentWalk(file: file, limit: segment.size, verifies: false).run(from: Segment.header) {
             offset,
             header in

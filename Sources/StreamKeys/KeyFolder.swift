@@ -40,7 +40,7 @@ struct KeyFolder {
         _ seen: inout Set<String>,
         depth: Int
     ) throws(DiskError) {
-        for name in try Disk.list(path + "/" + folder) where !name.hasPrefix(".") {
+        for name in try POSIXDisk().list(path + "/" + folder) where !name.hasPrefix(".") {
             let relative = folder.isEmpty ? name : folder + "/" + name
             let file = path + "/" + relative
             let status: KeyFileStatus
@@ -92,7 +92,7 @@ struct KeyFolder {
     private static func read(_ file: String, _ status: KeyFileStatus) -> KeySet.Version {
         if let objection = status.objection(file) { return .unusable(objection) }
         do throws(DiskError) {
-            let content = try DiskFile(file, flags: O_RDONLY).read(4096, at: 0)
+            let content = try POSIXDisk().open(file, .read).read(4096, at: 0)
             guard let root = KeyText.root(file: content) else {
                 return .unusable(
                     "\(file): found \(content.count) bytes that are no key: expected 32 raw ones, 64 hexadecimal digits, or base64"
@@ -113,16 +113,16 @@ struct KeyFolder {
     /// Makes a key of random bits, for its owner's eyes only, durably. Keeps the one there is.
     mutating func make(_ relative: String) throws(DiskError) {
         let file = path + "/" + relative
-        try Disk.makeFolders(Disk.parent(file))
-        if Disk.exists(file) { return }
+        try POSIXDisk().makeFolders(POSIXDisk.parent(file))
+        if POSIXDisk().exists(file) { return }
         var random = SystemRandomNumberGenerator()
         let digits = Array("0123456789abcdef".utf8)
         let text = (0..<2 * RootKey.size).map { _ in digits[Int.random(in: 0..<16, using: &random)] }
         // A name with a dot in front is no key: one that was begun and not finished is passed over.
-        let temporary = Disk.parent(file) + "/.made"
-        try Disk.remove(temporary)
-        try Disk.replace(temporary, with: text + [0x0A])
-        try Disk.move(temporary, to: file)
-        try Disk.syncFolder(Disk.parent(file))
+        let temporary = POSIXDisk.parent(file) + "/.made"
+        try POSIXDisk().remove(temporary)
+        try POSIXDisk().replace(temporary, with: text + [0x0A])
+        try POSIXDisk().move(temporary, to: file)
+        try POSIXDisk().syncFolder(POSIXDisk.parent(file))
     }
 }

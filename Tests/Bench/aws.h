@@ -16,8 +16,8 @@
 // Whom requests are signed for. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are read by `read_credentials`.
 static struct {
     int port;
-    const char *program, *region, *key, *secret;
-} target = {0, "bench", "us-east-1", NULL, NULL};
+    const char *program, *region, *key, *secret, *media;
+} target = {0, "bench", "us-east-1", NULL, NULL, "application/x-amz-json-1.1"};
 
 static inline void fail(const char *what) {
     fprintf(stderr, "%s: %s: %s\n", target.program, what, strerror(errno));
@@ -28,6 +28,11 @@ static inline double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static inline void die(const char *what) {
+    fprintf(stderr, "%s: %.600s\n", target.program, what);
+    exit(1);
 }
 
 static inline int read_credentials(void) {
@@ -62,9 +67,9 @@ static inline size_t sign_head(char *head, size_t room, const char *operation, c
     snprintf(scope, sizeof scope, "%s/%s/kinesis/aws4_request", day, target.region);
     snprintf(host, sizeof host, "127.0.0.1:%d", target.port);
     snprintf(canonical, sizeof canonical,
-             "POST\n/\n\ncontent-type:application/x-amz-json-1.1\nhost:%s\nx-amz-date:%s\n"
+             "POST\n/\n\ncontent-type:%s\nhost:%s\nx-amz-date:%s\n"
              "x-amz-target:Kinesis_20131202.%s\n\ncontent-type;host;x-amz-date;x-amz-target\n%s",
-             host, date, operation, hash);
+             target.media, host, date, operation, hash);
     sha256_hex(canonical, strlen(canonical), digest);
     snprintf(text, sizeof text, "AWS4-HMAC-SHA256\n%s\n%s\n%s", date, scope, digest);
     unsigned char key[32];
@@ -77,10 +82,10 @@ static inline size_t sign_head(char *head, size_t room, const char *operation, c
     hex(key, 32, signature);
     return (size_t)snprintf(
         head, room,
-        "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-amz-json-1.1\r\nX-Amz-Date: %s\r\n"
+        "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nX-Amz-Date: %s\r\n"
         "X-Amz-Target: Kinesis_20131202.%s\r\nAuthorization: AWS4-HMAC-SHA256 Credential=%s/%s, "
         "SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=%s\r\nContent-Length: %zu\r\n\r\n",
-        host, date, operation, target.key, scope, signature, count);
+        host, target.media, date, operation, target.key, scope, signature, count);
 }
 
 // A connection that is being opened. `flags` such as SOCK_NONBLOCK.

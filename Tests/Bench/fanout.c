@@ -31,11 +31,6 @@ static struct {
     int size, connections;
 } options = {"bench", "shardId-000000000000", "", 1000, 10, 0.2, 100, 8};
 
-static void die(const char *what) {
-    fprintf(stderr, "fanout: %s\n", what);
-    exit(1);
-}
-
 static void send_all(int fd, const char *bytes, size_t count, int flags) {
     while (count > 0) {
         ssize_t n = send(fd, bytes, count, MSG_NOSIGNAL | flags);

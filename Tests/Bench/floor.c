@@ -1,7 +1,8 @@
 // The floor that the collector is measured beside: an HTTP server that hashes each body with SHA-256, appends it to one
-// file and calls fdatasync before it answers 200. One thread, no group commit, nothing understood.
+// file and calls fdatasync before it answers 200. One thread, no group commit, nothing understood. With `-` for the file it
+// answers only, the null floor: what HTTP on loopback and the client leave.
 //
-//     floor FILE [PORT]      prints "ready http://127.0.0.1:PORT"; ends on TERM or INT
+//     floor FILE|- [PORT]      prints "ready http://127.0.0.1:PORT"; ends on TERM or INT
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +63,7 @@ static void write_all(int fd, const char *bytes, size_t count, const char *what)
 static unsigned char last_hash[EVP_MAX_MD_SIZE];
 
 static void store(int file, const char *body, size_t count) {
+    if (file < 0) return;
     unsigned int length;
     if (EVP_Digest(body, count, last_hash, &length, EVP_sha256(), NULL) != 1) fail("SHA-256");
     write_all(file, body, count, "append");
@@ -70,9 +72,12 @@ static void store(int file, const char *body, size_t count) {
 
 // Serves every whole request that the connection holds. Returns 0 when the connection is to be closed.
 static int serve(struct connection *c, int file) {
-    static const char answer[] =
+    static const char json[] =
         "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: 23\r\n\r\n"
         "{\"FailedRecordCount\":0}";
+    static const char cbor[] =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-cbor-1.1\r\nContent-Length: 20\r\n\r\n"
+        "\xa1qFailedRecordCount";  // a map, a text of 17 bytes, and C's own 0 as the number
     for (;;) {
         char *end = memmem(c->bytes, c->count, "\r\n\r\n", 4);
         if (end == NULL) return c->count < MOST_REQUEST;
@@ -81,7 +86,8 @@ static int serve(struct connection *c, int file) {
         if (length < 0 || head + (size_t)length > MOST_REQUEST) return 0;
         if (c->count < head + (size_t)length) return 1;
         store(file, c->bytes + head, (size_t)length);
-        write_all(c->fd, answer, sizeof answer - 1, "answer");
+        int is_cbor = memmem(c->bytes, head, "x-amz-cbor", 10) != NULL;
+        write_all(c->fd, is_cbor ? cbor : json, is_cbor ? sizeof cbor : sizeof json - 1, "answer");
         c->count -= head + (size_t)length;
         memmove(c->bytes, c->bytes + head + length, c->count);
     }
@@ -102,11 +108,12 @@ static int listen_on(int port) {
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: floor FILE [PORT]\n");
+        fprintf(stderr, "usage: floor FILE|- [PORT]\n");
         return 64;
     }
-    int file = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-    if (file < 0) fail(argv[1]);
+    int is_null = strcmp(argv[1], "-") == 0;
+    int file = is_null ? -1 : open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    if (file < 0 && !is_null) fail(argv[1]);
     struct sigaction action = {.sa_handler = stop};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

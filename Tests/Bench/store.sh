@@ -8,41 +8,49 @@
 #              Redis Streams and NATS JetStream, both syncing every batch, and moto
 #     shards   the same load over 1, 4, 64 and 1,000 active shards
 #     read     GetRecords and SubscribeToShard from the beginning; latency at the tip of a shard while others take all they can
+#     idle     memory and CPU with 10,000 shards and 1,000 connections that do nothing
+#     open     from the start of the process to `ready`, to the first put on and the first read of every shard, with stores of
+#              1, 10 and 100 GB that a SIGKILL under load left; nothing is dropped from the page cache
 #
-# --quick: few cells, 3 rounds of 3 s. --save: the medians become baseline.json, which later runs are compared with.
+# --quick: few cells, 3 rounds of 3 s, stores of 1 and 100 GB: 10 minutes and not 70. --save: the medians become
+# baseline.json, which later runs are compared with. Nothing else should run on the machine: `rest` in the tables says how many
+# cores something else took.
 #
 # Environment: MILLRACE_BIN (.build/release), BENCH_DIR (.build/bench, on the disk to measure), RESULT (BENCH_DIR/store.json),
-# ROUNDS (5), SECONDS_EACH (8), READ_BYTES (1000000000).
+# BASELINE (Tests/Bench/baseline.json), ROUNDS (5; of idle and open 3, quick 1), SECONDS_EACH (8), READ_BYTES (1000000000), IDLE_SECONDS (30), STORE_GB ("1 10 100").
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 bin=${MILLRACE_BIN:-$root/.build/release}
 dir=${BENCH_DIR:-$root/.build/bench}
 peers=$root/.build-venv-bench/bin
-usage() { sed -n '2,17s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 64; }
+usage() { sed -n '2,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit 64; }
 
 quick='' save=() parts=()
 for argument in "$@"; do
     case $argument in
         --quick) quick=1 ;;
         --save) save=(--save) ;;
-        put | shards | read) parts+=("$argument") ;;
+        put | shards | read | idle | open) parts+=("$argument") ;;
         *) usage ;;
     esac
 done
-[ ${#parts[@]} -gt 0 ] || parts=(put shards read)
+[ ${#parts[@]} -gt 0 ] || parts=(put shards read idle open)
 rounds=${ROUNDS:-${quick:+3}} each=${SECONDS_EACH:-${quick:+3}} shards=4
 rounds=${rounds:-5} each=${each:-8} read_bytes=${READ_BYTES:-1000000000}
+idle_seconds=${IDLE_SECONDS:-${quick:+10}} store_gb=${STORE_GB:-${quick:+1 100}}
+idle_seconds=${idle_seconds:-30} store_gb=${store_gb:-1 10 100}
 mkdir -p "$dir"
 results=$dir/store.results
 : >"$results"
 
 . "$here/common.sh"
 . "$here/peers.sh"
+. "$here/stores.sh"
 
 [ -f /usr/include/openssl/evp.h ] || fail "libssl-dev is missing: packaging/install-dependencies.sh bench"
-for program in floor load peer read fanout; do
-    gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/$program" "$here/$program.c" -lcrypto
+for program in floor load peer read fanout sweep segments; do
+    gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/$program" "$here/$program.c" -lcrypto -pthread
 done
 
 client=''
@@ -59,16 +67,31 @@ note() {
     printf 'part=%s case=%s server=%s round=%s %s\n' "$part" "$case" "$server" "$round" "$*" | tee -a "$results"
 }
 
-# measure PART CASE SERVER ROUND COMMAND...: the line that the command prints, and what it cost the server `pid`.
+# CPU-seconds of the whole machine since it started, those that another machine took of it included.
+machine_cpu() { awk -v tick="$(getconf CLK_TCK)" '/^cpu / { printf "%.2f", ($2 + $3 + $4 + $7 + $8 + $9) / tick }' /proc/stat; }
+
+# Sets `ended` to the CPU-seconds of the commands that have ended: this shell's, so it is not called in another.
+ended_cpu() {
+    times >"$dir/times"
+    ended=$(awk 'NR == 2 { split($1 "m" $2, t, /[ms]+/); print t[1] * 60 + t[2] + t[3] * 60 + t[4] }' "$dir/times")
+}
+
+# measure PART CASE SERVER ROUND COMMAND...: the line that the command prints, what it cost the server `pid`, and how many
+# cores the rest of the machine took meanwhile, the kernel's own threads among it.
 measure() {
-    local before line rc=0 names=("${@:1:4}")
+    local line rc=0 names=("${@:1:4}") begun=$EPOCHREALTIME server machine ended before
     shift 4
-    before=$(cpu "$pid")
+    ended_cpu
+    before=$ended server=$(cpu "$pid") machine=$(machine_cpu)
     line=$("$@" 2>"$dir/client.err") || rc=$?
     [ "$rc" = 0 ] || line="$line failed=$rc"
     [ "$rc" = 0 ] || head -c 600 "$dir/client.err" >&2
-    note "${names[@]}" "$line" "server_cpu_s=$(awk -v a="$before" -v b="$(cpu "$pid")" 'BEGIN { printf "%.2f", b - a }')" \
-        "server_peak_mib=$(peak "$pid")"
+    ended_cpu
+    note "${names[@]}" "$line" "$(awk -v s0="$server" -v s1="$(cpu "$pid")" -v m0="$machine" -v m1="$(machine_cpu)" \
+        -v e0="$before" -v e1="$ended" -v t0="$begun" -v t1="$EPOCHREALTIME" 'BEGIN {
+            rest = (m1 - m0 - (s1 - s0) - (e1 - e0)) / (t1 - t0)
+            if (rest < 0) rest = 0
+            printf "server_cpu_s=%.2f rest_cores=%.2f", s1 - s0, rest }')" "server_peak_mib=$(peak "$pid")"
 }
 
 serve_floor() {
@@ -154,6 +177,8 @@ read_catch_up() {
     for ((round = 1; round <= rounds; round++)); do
         measure read get-records-json collector "$round" "$dir/read" records --port "$port" --shards "$shards"
         measure read get-records-cbor collector "$round" "$dir/read" records --port "$port" --shards "$shards" --wire cbor
+        measure read get-records-json-limit-100 collector "$round" "$dir/read" records --port "$port" --shards "$shards" \
+            --limit 100 --bytes 100000000
         measure read subscribe-json collector "$round" "$dir/read" subscribe --port "$port" --shards "$shards" --consumer "$consumer"
     done
     stop
@@ -204,5 +229,10 @@ bench_read() {
     read_tail
 }
 
+few_rounds=$((rounds > 3 ? 3 : rounds))
+[ -z "$quick" ] || few_rounds=1
+ulimit -n "$(ulimit -Hn)"
 for part in "${parts[@]}"; do "bench_$part"; done
-python3 "$here/report.py" "$results" --json "${RESULT:-$dir/store.json}" --baseline "$here/baseline.json" --disk "$dir" "${save[@]}"
+python3 "$here/report.py" "$results" --json "${RESULT:-$dir/store.json}" \
+    --baseline "${BASELINE:-$here/baseline.json}" --disk "$dir" \
+    --settings "$rounds rounds of $each s${quick:+, quick}" "${save[@]}"

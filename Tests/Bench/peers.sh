@@ -16,8 +16,9 @@ serve_peer() {
     return 1
 }
 
+# Below those that the system gives to outgoing connections.
 free_port() {
-    while port=$((20000 + RANDOM % 20000)) && (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+    while port=$((20000 + RANDOM % 12000)) && (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
 }
 
 # missing NAME CASE REASON
@@ -43,7 +44,7 @@ put_redis() {
         { missing redis "$2" "does not start: see redis.log" && return; }
     measure put "$2" redis "$1" "$dir/peer" redis --port "$port" --connections "$3" --seconds "$each"
     stop
-    rm -rf "$dir/redis"
+    discard "$dir/redis"
 }
 
 put_nats() {
@@ -56,7 +57,7 @@ put_nats() {
         { missing nats "$2" "does not start: see nats.log" && return; }
     measure put "$2" nats "$1" "$dir/peer" nats --port "$port" --connections "$3" --seconds "$each"
     stop
-    rm -rf "$dir/nats"
+    discard "$dir/nats"
 }
 
 put_moto() {

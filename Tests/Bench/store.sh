@@ -94,6 +94,9 @@ measure() {
             printf "server_cpu_s=%.2f rest_cores=%.2f", s1 - s0, rest }')" "server_peak_mib=$(peak "$pid")"
 }
 
+# discard FILE...: removes what was measured, and lets the disk take it in before something else is measured.
+discard() { rm -rf "$@" && sync -f "$dir"; }
+
 serve_floor() {
     export AWS_ACCESS_KEY_ID=floor AWS_SECRET_ACCESS_KEY=floor
     serve "$dir/floor" "$1"
@@ -125,11 +128,11 @@ put_cell() {
     serve_floor "$dir/floor.data"
     measure put "$case" floor "$round" "$dir/load" --port "$port" "${options[@]}"
     stop
-    rm -f "$dir/floor.data"
+    discard "$dir/floor.data"
     serve_collector
     measure put "$case" collector "$round" "$dir/load" --port "$port" "${options[@]}"
     stop
-    rm -rf "$dir/data"
+    discard "$dir/data"
     case $case in json-500x1024-c1 | json-500x1024-c4) put_peers "$round" "$case" "$connections" ;; esac
 }
 
@@ -149,7 +152,7 @@ bench_shards() {
             shards=$count serve_collector
             measure shards "shards-$count" collector "$round" "$dir/load" --port "$port" --seconds "$each"
             stop
-            rm -rf "$dir/data"
+            discard "$dir/data"
         done
     done
 }
@@ -182,7 +185,7 @@ read_catch_up() {
         measure read subscribe-json collector "$round" "$dir/read" subscribe --port "$port" --shards "$shards" --consumer "$consumer"
     done
     stop
-    rm -rf "$dir/data"
+    discard "$dir/data"
 }
 
 # At the tip: 500 PutRecord calls a second into one shard, and a subscriber of it; then the same while four connections put
@@ -220,7 +223,7 @@ read_tail() {
             sleep 5
         done
         stop
-        rm -rf "$dir/data"
+        discard "$dir/data"
     done
 }
 

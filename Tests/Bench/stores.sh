@@ -43,15 +43,15 @@ bench_idle() {
         kill "$client" && wait "$client" 2>/dev/null || true
         client=''
         stop
-        rm -rf "$dir/data"
+        discard "$dir/data"
     done
 }
 
 # ---- open
 #
 # A store of many GB is made of few: one sealed segment of real frames, whose data is zeros so that copies of it are sparse (a tenth of a percent is data),
-# is put at each base of each shard's history. What stands behind the history is written by the collector itself, which is
-# killed at it: so each shard has a snapshot of its producers, real records, and an unsynced tail.
+# is put at each base of each shard's history. What stands behind the history is written by the collector itself, stopped
+# once and killed the second time: so each shard has a snapshot of its producers, real records, and an unsynced tail.
 
 # make_segment FILE: one sealed segment.
 make_segment() {
@@ -62,7 +62,7 @@ make_segment() {
     log=$(printf '%s\n' "$dir"/data/log/*/0/0000000000000000.log)
     [ -f "$log" ] || fail "no segment in $dir/data/log: this part knows the log of Sources/EmbeddedLog/Segment.swift alone"
     mv "$log" "$1"
-    rm -rf "$dir/data"
+    discard "$dir/data"
 }
 
 # make_store SEGMENT COPIES SHARDS: a store with so many segments in each shard, killed under load.
@@ -80,6 +80,8 @@ make_store() {
     serve_store
     "$dir/load" --port "$port" --seconds 2 >"$dir/fill.out"
     stop
+    for ((shard = 0; shard < $3; shard++)); do "$dir/segments" copy "$1" "$log/$shard" "$2" >"$dir/segments.out"; done
+    sync -f "$dir"
     serve_store
     "$dir/load" --port "$port" --seconds 3600 >"$dir/writer.out" 2>"$dir/writer.err" &
     writer=$!
@@ -88,11 +90,12 @@ make_store() {
     wait "$pid" 2>/dev/null || true
     pid=''
     wait "$writer" 2>/dev/null || true
-    for ((shard = 0; shard < $3; shard++)); do "$dir/segments" copy "$1" "$log/$shard" "$2" >"$dir/segments.out"; done
 }
 
+ready_fd=''
 # serve_store: the collector on the store that is there. Sets url, port, and begun and ready, in seconds since 1970.
 serve_store() {
+    [ -z "$ready_fd" ] || exec {ready_fd}<&-
     rm -f "$dir/ready" && mkfifo "$dir/ready"
     begun=$EPOCHREALTIME
     "$bin/millrace-collector" run --data-dir "$dir/data" --listen 127.0.0.1:0 --limits none >"$dir/ready" 2>"$dir/server.log" &
@@ -129,9 +132,8 @@ bench_open() {
                     printf "ready_s=%.3f put_s=%.3f read_s=%.3f store_gb=%.1f active_segments_mb=%.0f",
                         b - a, put - a, read - a, bytes / 1e9, tails / 1e6 }')" \
                 "shards=$count" "segments=$segments" "server_cpu_s=$(cpu "$pid")" "server_peak_mib=$(peak "$pid")"
-            exec {ready_fd}<&-
             stop
-            rm -rf "$dir/data"
+            discard "$dir/data"
         done
     done
     rm -f "$segment"

@@ -127,7 +127,7 @@ let package = Package(
         ),
         program("millrace-agent", ["Agent", "AWSClient", "ConfigurationFile", "CSystemd", lifecycle, unixSignals]),
         program("millrace-worker", ["Consumer", "AWSClient", lifecycle, unixSignals]),
-        program("millrace", ["AWSClient", "AWSProtocol"]),
+        program("millrace", ["AWSClient", "AWSProtocol", "DiskIO", "EmbeddedLog"]),
         // measures; run by hand
         .executableTarget(
             name: "encryption-bench",

@@ -39,7 +39,9 @@ extension Collector {
                 let cursor = asked.kind == .atSequenceNumber ? ReadCursor(at: number) : ReadCursor(after: number)
                 // Waiting there for what no record will ever be would be waiting for ever.
                 guard cursor.position <= tail else { throw invalid(asked, shard, record) }
-                return (shard, cursor, number.time)
+                // A number that somebody made up may point into the middle of a frame.
+                let position = try await log.position(ref, atOrAfter: cursor.position)
+                return (shard, position == cursor.position ? cursor : ReadCursor(position), number.time)
             }
         } catch let error as ShardLogError {
             if error == .notFound { throw missingShard(shard.id.description, record.key.name) }

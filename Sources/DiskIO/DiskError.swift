@@ -19,6 +19,12 @@ public struct DiskError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether it passes when space is made.
     public var isOutOfSpace: Bool { number == ENOSPC || number == EDQUOT }
 
+    /// Whether there is something of that name already.
+    public var isOccupied: Bool { number == EEXIST }
+
+    /// Whether there is nothing of that name.
+    public var isMissing: Bool { number == ENOENT }
+
     public var description: String {
         let advice =
             switch number {

@@ -41,13 +41,18 @@ final class EmbeddedAppender: ShardAppender {
         _ frames: [AppendFrame],
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     ) {
-        thread.add(AppendRequest(shard: shard, appender: self, frames: frames, completion: completion))
+        thread.add(
+            LogRequest(shard: shard, action: .append(frames, self)) { result in
+                completion(result.map { $0.positions })
+            }
+        )
     }
 
     func close() async throws(ShardLogError) {
-        let result = await withCheckedContinuation { continuation in
-            append([]) { continuation.resume(returning: $0) }
+        do throws(ShardLogError) {
+            _ = try await thread.perform(.close(self), on: shard)
+        } catch {
+            guard error == .closed else { throw error }
         }
-        if case .failure(let error) = result, error != .closed { throw error }
     }
 }

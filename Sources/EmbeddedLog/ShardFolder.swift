@@ -1,5 +1,4 @@
 import DiskIO
-import Glibc
 import Logging
 import RecordBatch
 import ShardLog
@@ -7,10 +6,12 @@ import Synchronization
 
 /// One shard's folder: its segments, its tail, and who owns it.
 ///
-/// The commit thread alone writes; readers see only what lies below the durable tail, which moves after the sync.
+/// The committer alone moves the tail, and readers see nothing behind it. Frames reach a segment's file in two ways: written
+/// and synced in their commit group, or from the journal, where they are durable, some time later (`apply`). Either way they
+/// stand in `State.recent` until they are in the file.
 final class ShardFolder: Sendable {
     struct State: Sendable {
-        /// Ascending by base; the last one is active. Empty until loaded.
+        /// Ascending by base; the last one is active.
         var segments: [Segment] = []
         var isLoaded = false
         var isClosed = false
@@ -19,38 +20,92 @@ final class ShardFolder: Sendable {
         var first: UInt64 = 0
         /// Grows with every appender: only the newest may append.
         var owner = 0
-        /// The active segment, while it is open.
-        var active: (any DiskFile)?
+        var recent = RecentFrames()
+        /// Of segments that were looked at by time, and of the active one, by base.
+        var indexes: [UInt64: SegmentIndex] = [:]
+        /// Where the active segment's index has no marks yet: recovery did not read what stands before.
+        var indexedFrom: UInt64 = 0
+        /// The last frame, below the tail.
+        var last: LastFrame?
+        /// As far as the segments' files have the frames: what may be told to be synced once they are.
+        var applied: TailMark?
+        /// The base of the newest segment that has a file.
+        var newestFile: UInt64?
+        /// Positions of damage that was told of.
+        var toldDamage: Set<UInt64> = []
 
         var tail: UInt64 { segments.last?.end ?? 0 }
-        var last: UInt64? {
-            for segment in segments.reversed() {
-                if let offset = segment.lastFrame, segment.base + offset >= first { return segment.base + offset }
-                if segment.isLoaded == false { return segment.first }
-            }
-            return nil
+
+        /// A mark at the tail.
+        var markAtTail: TailMark? {
+            segments.last.map { TailMark(base: $0.base, size: $0.size, first: first, last: last) }
         }
+
+        /// A mark behind a frame.
+        func mark(through frame: RecentFrames.Entry) -> TailMark? {
+            segments.index(of: frame.position).map { at in
+                TailMark(
+                    base: segments[at].base,
+                    size: frame.position + UInt64(frame.bytes.count) - segments[at].base,
+                    first: first,
+                    last: LastFrame(position: frame.position, arrival: frame.arrival)
+                )
+            }
+        }
+    }
+
+    /// A frame's place and time.
+    struct LastFrame: Sendable, Equatable {
+        var position: UInt64
+        var arrival: Int64
+    }
+
+    /// The side of the files: who holds it writes.
+    struct Files: Sendable {
+        /// The file that was written last.
+        var active: (any DiskFile)?
+        /// Its segment.
+        var base: UInt64 = 0
+        /// A segment's name is not durable yet.
+        var hasNewName = false
+        /// The file holds frames from the journal that are not synced in it.
+        var isDirty = false
+        /// A sync failed while it did: they may be missing on the disk, whatever a later sync says.
+        var isSuspect = false
     }
 
     let ref: ShardRef
     let path: String
+    let disk: any Disk
+    let logger: Logger
     let waiters = WaiterList()
+    /// Locked before `state` where both are.
+    let files = Mutex(Files())
     private let state = Mutex(State())
+    private let needsCut = Atomic(false)
+    /// What the last process knew to be synced.
+    private let mark: TailMark?
+    private let isClean: Bool
 
     static let closedName = "closed"
 
-    private let logger: Logger
-
-    let disk: any Disk
-
-    init(ref: ShardRef, path: String, disk: any Disk, logger: Logger) {
-        self.disk = disk
+    init(
+        ref: ShardRef,
+        path: String,
+        mark: TailMark? = nil,
+        isClean: Bool = true,
+        disk: any Disk,
+        logger: Logger
+    ) {
         self.ref = ref
         self.path = path
+        self.mark = mark
+        self.isClean = isClean
+        self.disk = disk
         self.logger = logger
     }
 
-    /// The state, loaded. Reading the active segment is what recovery costs, and it is done once.
+    /// The state, loaded. Reading what was not known to be synced is what recovery costs, and it is done once.
     func with<Result>(
         _ body: (inout sending State) throws(ShardLogError) -> sending Result
     ) throws(ShardLogError) -> sending Result {
@@ -58,7 +113,14 @@ final class ShardFolder: Sendable {
             if state.isDeleted { throw ShardLogError.notFound }
             if !state.isLoaded {
                 do {
-                    try load(&state)
+                    try ShardRecovery(
+                        ref: ref,
+                        path: path,
+                        mark: mark,
+                        isClean: isClean,
+                        disk: disk,
+                        logger: logger
+                    ).load(&state)
                 } catch let error as ShardLogError {
                     throw error
                 } catch {
@@ -69,164 +131,34 @@ final class ShardFolder: Sendable {
         }
     }
 
+    /// Bytes of a failed group may stand behind the tail.
+    var mustCut: Bool {
+        get { needsCut.load(ordering: .acquiring) }
+        set { needsCut.store(newValue, ordering: .releasing) }
+    }
+
+    /// Whether no crash can have left anything in it that nobody has looked at.
+    var isSound: Bool { isClean || state.withLock { $0.isLoaded } }
+
+    var isGone: Bool { state.withLock { $0.isDeleted } }
+
+    /// The state when it is loaded and there.
+    func ifLoaded<Result>(_ body: (inout sending State) -> sending Result) -> sending Result? {
+        state.withLock { state in state.isLoaded && !state.isDeleted ? body(&state) : nil }
+    }
+
     /// Marks the folder as gone; later calls throw `notFound`.
     func delete() {
         state.withLock { state in
             state.isDeleted = true
-            state.active = nil
             state.segments = []
+            state.recent.removeAll()
+            state.indexes = [:]
         }
+        files.withLock { $0 = Files() }
         waiters.wake()
     }
 
     /// Lets go of the open file; it is opened again when it is needed.
-    func releaseFile() { state.withLock { $0.active = nil } }
-
-    // MARK: - Loading
-
-    /// Throws `DiskError`, and `ShardLogError.corrupt` for what another version wrote.
-    private func load(_ state: inout State) throws {
-        let names = try disk.list(path)
-        state.isClosed = names.contains(Self.closedName)
-        state.segments = try names.compactMap(Segment.base(ofName:)).sorted().map { base throws(DiskError) in
-            var segment = Segment(base: base, isLoaded: false)
-            segment.size = try disk.open(path + "/" + segment.name, .read).size()
-            return segment
-        }
-        // A crash between making a file and syncing its header leaves a last one without a header, and without anything
-        // that was acknowledged.
-        if let last = state.segments.last, try !hasHeader(last) {
-            try disk.remove(path + "/" + last.name)
-            state.segments.removeLast()
-        }
-        if let last = state.segments.indices.last {
-            let size = state.segments[last].size
-            state.segments[last] = try recover(state.segments[last])
-            // Where the last segment has no frame, the one before it holds the last frame.
-            if state.segments[last].lastFrame == nil, last > 0 {
-                state.segments[last - 1] = try fill(state.segments[last - 1])
-            }
-            // Positions that were cut off are not given out again: if they were damage and not a torn tail, somebody may
-            // know them.
-            if state.segments[last].size < size, !state.isClosed {
-                let next = Segment(base: state.segments[last].base + size)
-                do throws(DiskError) {
-                    try Segment.makeFile(path, on: disk, base: next.base).sync()
-                    state.segments.append(next)
-                } catch {
-                    // What is stored must stay readable on a full disk.
-                    guard error.isOutOfSpace else { throw error }
-                    try disk.remove(path + "/" + next.name)
-                }
-            }
-        }
-        state.first = max(state.first, state.segments.first?.first ?? 0)
-        state.isLoaded = true
-    }
-
-    /// False when the header was never written. Throws `corrupt` when it is another version's.
-    private func hasHeader(_ segment: Segment) throws -> Bool {
-        let file = try disk.open(path + "/" + segment.name, .read)
-        let bytes = try file.read(Int(Segment.header), at: 0)
-        if Segment.isHeader(bytes, base: segment.base) { return true }
-        if bytes.allSatisfy({ $0 == 0 }) || bytes.count < Int(Segment.header) { return false }
-        throw ShardLogError.corrupt(
-            "\(path)/\(segment.name) has no header of this version: start the program that wrote it"
-        )
-    }
-
-    /// Reads the active segment and cuts off what a crash left unfinished. All that is left is made durable before anybody
-    /// sees it: a process that was killed may have written it and not synced it.
-    private func recover(_ segment: Segment) throws -> Segment {
-        let file = try disk.open(path + "/" + segment.name, .write)
-        var recovered = Segment(base: segment.base, size: segment.size)
-        let walk = SegmentWalk(file: file, limit: segment.size, verifies: true)
-        let end = try walk.run(from: Segment.header) { offset, header in
-            recovered.note(arrival: header.arrivalMilliseconds, offset: offset)
-            return true
-        }
-        if case .broken(let offset, let error) = end {
-            if case .version(let version) = error {
-                throw ShardLogError.corrupt(
-                    "\(path)/\(segment.name) holds a frame of version \(version) at \(offset): start the program that wrote it"
-                )
-            }
-            if try Self.isDamage(file, at: offset, limit: segment.size) {
-                // Everything stays; reading the broken frame is refused.
-                logger.error(
-                    "a frame is damaged, and whole ones stand behind it",
-                    metadata: ["file": "\(path)/\(segment.name)", "offset": "\(offset)", "error": "\(error)"]
-                )
-            } else {
-                try cutTail(file, segment, at: offset)
-                recovered.size = offset
-            }
-        }
-        try file.sync()
-        try disk.syncFolder(path)
-        return recovered
-    }
-
-    /// Cuts off what is no whole frame, and keeps it beside: usually an append that a crash interrupted, but nobody can tell
-    /// that from a last frame that was damaged.
-    private func cutTail(_ file: any DiskFile, _ segment: Segment, at offset: UInt64) throws(DiskError) {
-        let kept = "\(path)/\(segment.name).torn-\(offset)"
-        do throws(DiskError) {
-            try disk.replace(kept, with: try file.read(Int(segment.size - offset), at: offset))
-        } catch {
-            // A full disk is where appends are torn, and what is stored must stay readable there: no copy is made then.
-            guard error.isOutOfSpace else { throw error }
-            try disk.remove(kept + ".new")
-        }
-        try file.truncate(to: offset)
-        logger.warning(
-            "bytes that are no whole frame were cut off behind the last one",
-            metadata: [
-                "file": "\(path)/\(segment.name)", "offset": "\(offset)", "bytes": "\(segment.size - offset)",
-                "kept": "\(kept)",
-            ]
-        )
-    }
-
-    /// Whether what is no whole frame at `offset` was whole once: a frame behind it was written after a sync of it. Frames of
-    /// its own commit group say nothing: a power cut may keep a later one and lose an earlier one, and none of them was
-    /// acknowledged.
-    private static func isDamage(
-        _ file: any DiskFile,
-        at offset: UInt64,
-        limit: UInt64
-    ) throws(DiskError) -> Bool {
-        let bytes = try file.read(Int(limit - offset), at: offset)
-        return bytes.withUnsafeBytes { bytes in
-            // Its own records may hold bytes that look like frames; they are passed over where its length can be trusted.
-            var at = FrameView.length(ofDamaged: bytes) ?? 1
-            while at + FrameHeader.size <= bytes.count {
-                guard let found = memchr(bytes.baseAddress! + at, Int32(UInt8(ascii: "K")), bytes.count - at) else {
-                    return false
-                }
-                at = UnsafeRawPointer(found) - bytes.baseAddress!
-                if let frame = try? FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[at...])) {
-                    if at > frame.header.unsyncedBytes { return true }
-                    at += frame.header.frameLength
-                } else {
-                    at += 1
-                }
-            }
-            return false
-        }
-    }
-
-    /// Reads the headers of a sealed segment, once.
-    func fill(_ segment: Segment) throws(DiskError) -> Segment {
-        if segment.isLoaded { return segment }
-        var filled = Segment(base: segment.base, size: segment.size)
-        let file = try disk.open(path + "/" + segment.name, .read)
-        _ = try SegmentWalk(file: file, limit: segment.size, verifies: false).run(from: Segment.header) {
-            offset,
-            header in
-            filled.note(arrival: header.arrivalMilliseconds, offset: offset)
-            return true
-        }
-        return filled
-    }
+    func releaseFile() { files.withLock { if !$0.isDirty { $0.active = nil } } }
 }

@@ -145,6 +145,14 @@ public final class FaultyShardLog: ShardLog {
         return try await base.position(shard, arrivedAtOrAfter: arrivalMilliseconds)
     }
 
+    public func position(
+        _ shard: ShardRef,
+        atOrAfter position: Position
+    ) async throws(ShardLogError) -> Position {
+        try await weather()
+        return try await base.position(shard, atOrAfter: position)
+    }
+
     public func trim(_ shard: ShardRef, arrivedBefore arrivalMilliseconds: Int64) async throws(ShardLogError) {
         try await weather()
         try await base.trim(shard, arrivedBefore: arrivalMilliseconds)

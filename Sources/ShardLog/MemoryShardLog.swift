@@ -96,6 +96,11 @@ public final class MemoryShardLog: ShardLog {
             .position ?? log.tail
     }
 
+    public func position(_ shard: ShardRef, atOrAfter position: Position) throws(ShardLogError) -> Position {
+        let log = try find(shard)
+        return log.frames.first { $0.position >= max(log.first, position) }?.position ?? log.tail
+    }
+
     public func trim(_ shard: ShardRef, arrivedBefore arrivalMilliseconds: Int64) throws(ShardLogError) {
         try state.withLock { state throws(ShardLogError) in
             guard var log = state.shards[shard] else { throw .notFound }

@@ -157,11 +157,14 @@ public protocol ShardLog: Sendable {
     /// Becomes the shard's owner: earlier appenders of it fail with `conflict` from now on. With `expecting`, throws
     /// `conflict` when the tail is elsewhere. Throws `closed` on a sealed shard. This is also how an owner resyncs.
     func openAppender(_ shard: ShardRef, expecting tail: Position?) async throws(ShardLogError) -> any ShardAppender
-    /// Frames at or after `position`, the first one whole even if larger than `maxBytes`, then as many whole frames as fit.
-    /// Empty at the tail. Only durable frames are shown. A position below the oldest frame kept reads from the oldest.
+    /// Frames from `position` on, which is one that the log has given out: the first one whole even if larger than `maxBytes`,
+    /// then as many whole frames as fit. Empty at the tail. Only durable frames are shown, and what is damaged is reported and
+    /// passed over. A position below the oldest frame kept reads from the oldest.
     func read(_ shard: ShardRef, from position: Position, maxBytes: Int) async throws(ShardLogError) -> FrameSlab
     /// Returns when the tail is past `position`, the shard is closed or deleted, or the time is up, whichever is first.
     func wait(_ shard: ShardRef, past position: Position, upTo limit: Duration) async
+    /// The first frame that stands at or after a position, whoever made that up; the tail when there is none.
+    func position(_ shard: ShardRef, atOrAfter position: Position) async throws(ShardLogError) -> Position
     /// The first frame whose arrival is at or after `arrivalMilliseconds`; the tail when there is none.
     func position(_ shard: ShardRef, arrivedAtOrAfter arrivalMilliseconds: Int64) async throws(ShardLogError)
         -> Position

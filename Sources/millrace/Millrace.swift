@@ -7,9 +7,9 @@ import Glibc
 struct Millrace: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "millrace",
-        abstract: "Puts records, follows streams and lists them, on Millrace or on AWS.",
+        abstract: "Puts records, follows streams and lists them, on Millrace or on AWS; verifies a store.",
         version: "0.1.0",
-        subcommands: [Put.self, Tail.self, Streams.self, Shards.self]
+        subcommands: [Put.self, Tail.self, Streams.self, Shards.self, CheckStore.self]
     )
 
     static func main() async {

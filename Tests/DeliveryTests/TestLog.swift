@@ -102,5 +102,6 @@ final class TestLog: ShardLog {
     }
 
     func position(_ shard: ShardRef, arrivedAtOrAfter: Int64) async throws(ShardLogError) -> Position { .start }
+    func position(_ shard: ShardRef, atOrAfter position: Position) async throws(ShardLogError) -> Position { position }
     func trim(_ shard: ShardRef, arrivedBefore: Int64) async throws(ShardLogError) {}
 }

@@ -41,7 +41,7 @@ enum LayerTable {
         Reservation(what: "SQLite", allowed: ["EmbeddedState", "Agent"], matches: { $0.hasPrefix("GRDB") }),
         Reservation(
             what: "an engine",
-            allowed: ["millrace-collector"],
+            allowed: ["millrace-collector", "millrace"],
             matches: { $0 == "EmbeddedLog" || $0 == "EmbeddedState" }
         ),
         Reservation(what: "Foundation (44 MB of it)", allowed: [], matches: { $0 == "Foundation" }),

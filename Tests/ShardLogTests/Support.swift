@@ -71,6 +71,18 @@ struct TemporaryFolder: Sendable {
         )
     }
 
+    /// Opens what a power cut left: written where it stays, with nothing known to be synced.
+    func reopen(segmentBytes: UInt64 = 100_000) throws -> EmbeddedLog {
+        try? FileManager.default.removeItem(atPath: path + "/log/tails")
+        var configuration = EmbeddedLog.Configuration(segmentBytes: segmentBytes)
+        configuration.directBytes = 1
+        return try EmbeddedLog.open(
+            directory: path + "/log",
+            configuration: configuration,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 
     /// The segments of a shard, oldest first.

@@ -252,7 +252,8 @@ struct ResumeTests {
         try await run(log, seed: seed, calm: {}, storm: {})
         await log.close()
         try log.list().forEach { try log.delete($0) }
-        unlink(directory + "/lock")
+        for file in ["lock", "tails"] { unlink(directory + "/" + file) }
+        rmdir(directory + "/journal")
         #expect(rmdir(directory) == 0)
     }
 }

@@ -1,0 +1,236 @@
+import CChecksums
+import DiskIO
+import Logging
+import Synchronization
+
+/// Makes a group that touches many shards durable with one sync.
+///
+///     DIRECTORY/journal/<generation, 16 hexadecimal digits>.journal
+///         0 u32 'MRJN' | 4 u8 version = 1 | 3 zeros | 8 u64 generation | 16 u64 first sequence
+///         | 24 u32 CRC-32C of the 24 bytes before | 4 zeros | 32 groups
+///
+/// Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
+/// is then used again: writing over bytes that are there is faster to sync than appending, since no size changes.
+///
+/// A group whose write or sync failed may be on the disk all the same. The next file's first sequence says that it does not
+/// count, and nothing else is written before that file is durable.
+final class Journal: Sendable {
+    static let folder = "journal"
+    static let suffix = ".journal"
+    private static let magic: UInt32 = 0x4E4A_524D
+    static let header: UInt64 = 32
+
+    private struct File {
+        var generation: UInt64
+        var file: any DiskFile
+        /// Where the next group goes.
+        var end: UInt64
+        /// Shards with frames in it.
+        var shards: [ObjectIdentifier: ShardFolder] = [:]
+    }
+
+    /// A full file, whose shards are to be synced before it is let go of.
+    struct Full: Sendable {
+        var generation: UInt64
+        var shards: [ShardFolder]
+    }
+
+    private struct State {
+        var current: File?
+        var full: [Full] = []
+        /// Let go of.
+        var free: [UInt64] = []
+        var nextGeneration: UInt64
+        var nextSequence: UInt64 = 1
+        /// A group failed: a new file must say so first.
+        var isBroken = false
+    }
+
+    private let directory: String
+    private let disk: any Disk
+    private let fileBytes: UInt64
+    private let state: Mutex<State>
+
+    /// A journal whose folder is there and holds no file.
+    ///
+    /// - Parameter fileBytes: a file takes no more groups when it is so large.
+    init(directory: String, disk: any Disk, fileBytes: UInt64, nextGeneration: UInt64) {
+        self.directory = directory
+        self.disk = disk
+        self.fileBytes = fileBytes
+        state = Mutex(State(nextGeneration: nextGeneration))
+    }
+
+    static func path(_ directory: String, _ generation: UInt64) -> String {
+        "\(directory)/\(folder)/\(Segment.hexadecimal(generation))\(suffix)"
+    }
+
+    private func path(_ generation: UInt64) -> String { Self.path(directory, generation) }
+
+    /// Files that wait for their shards.
+    var full: [Full] { state.withLock { $0.full } }
+
+    /// Whether anything in it is not let go of.
+    var isEmpty: Bool { state.withLock { $0.full.isEmpty && $0.current == nil } }
+
+    /// After a failure: makes sure that the group that failed counts for nothing, whatever the disk has of it.
+    func repair() throws(DiskError) {
+        try state.withLock { state throws(DiskError) in
+            guard state.isBroken else { return }
+            try begin(&state)
+            try state.current?.file.sync()
+            state.isBroken = false
+        }
+    }
+
+    /// Writes a group; `sync` makes it durable.
+    func write(_ group: inout JournalGroup, of shards: [ShardFolder]) throws(DiskError) {
+        try state.withLock { state throws(DiskError) in
+            if state.current.map({ $0.end >= fileBytes }) ?? true { try begin(&state) }
+            guard var file = state.current else { return }
+            let bytes = group.seal(generation: file.generation, sequence: state.nextSequence)
+            // Also a group that fails has taken its number: the next file starts behind it.
+            do throws(DiskError) {
+                try file.file.write(bytes, at: file.end)
+            } catch {
+                state.isBroken = true
+                throw error
+            }
+            state.nextSequence += 1
+            file.end += UInt64(bytes.count)
+            for shard in shards { file.shards[ObjectIdentifier(shard)] = shard }
+            state.current = file
+        }
+    }
+
+    /// Makes the last group durable. After a failure it counts for nothing.
+    func sync() throws(DiskError) {
+        guard let file = state.withLock({ $0.current?.file }) else { return }
+        do throws(DiskError) {
+            try file.sync()
+        } catch {
+            state.withLock { state in
+                state.isBroken = true
+                // The next file's first sequence is that of the failed group.
+                state.nextSequence -= 1
+            }
+            throw error
+        }
+    }
+
+    /// Takes the newest file out of use, full or not.
+    func rotate() {
+        state.withLock { state in
+            guard let current = state.current else { return }
+            state.full.append(Full(generation: current.generation, shards: Array(current.shards.values)))
+            state.current = nil
+        }
+    }
+
+    /// Begins the next file, in place of a free one where there is one.
+    private func begin(_ state: inout State) throws(DiskError) {
+        let generation = state.nextGeneration
+        let target = path(generation)
+        let file: any DiskFile
+        if let free = state.free.first {
+            try disk.move(path(free), to: target)
+            state.free.removeFirst()
+            file = try disk.open(target, .write)
+        } else {
+            file = try disk.open(target, .replace)
+        }
+        var bytes: [UInt8] = []
+        bytes.append(little: Self.magic)
+        bytes += [1, 0, 0, 0]
+        bytes.append(little: generation)
+        bytes.append(little: state.nextSequence)
+        bytes.append(little: Self.checksum(bytes))
+        bytes.append(little: UInt32(0))
+        try file.write(bytes, at: 0)
+        try disk.syncFolder(directory + "/" + Self.folder)
+        if let current = state.current {
+            state.full.append(Full(generation: current.generation, shards: Array(current.shards.values)))
+        }
+        state.nextGeneration += 1
+        state.current = File(generation: generation, file: file, end: Self.header)
+    }
+
+    /// Lets go of the oldest full file: all that it holds is durable elsewhere. Two files are kept to be used again.
+    func release(_ generation: UInt64) throws(DiskError) {
+        try state.withLock { state throws(DiskError) in
+            guard state.full.first?.generation == generation else { return }
+            if state.free.count < 2 {
+                state.free.append(generation)
+            } else {
+                try disk.remove(path(generation))
+                try disk.syncFolder(directory + "/" + Self.folder)
+            }
+            state.full.removeFirst()
+        }
+    }
+
+    /// Removes the files that are let go of.
+    func removeFree() throws(DiskError) {
+        try state.withLock { state throws(DiskError) in
+            while let generation = state.free.first {
+                try disk.remove(path(generation))
+                state.free.removeFirst()
+            }
+            try disk.syncFolder(directory + "/" + Self.folder)
+        }
+    }
+
+    // MARK: - Reading
+
+    /// The generations there are, oldest first.
+    static func generations(_ directory: String, on disk: any Disk) throws(DiskError) -> [UInt64] {
+        try disk.list(directory + "/" + folder).compactMap { name in
+            name.hasSuffix(suffix) ? UInt64(name.dropLast(suffix.count), radix: 16) : nil
+        }.sorted()
+    }
+
+    /// Files that hold groups which are not let go of, oldest first.
+    var generations: [UInt64] {
+        state.withLock { $0.full.map(\.generation) + ($0.current.map { [$0.generation] } ?? []) }
+    }
+
+    /// The whole groups of a file of this journal.
+    func read(_ generation: UInt64) throws(DiskError) -> Content? {
+        try Self.read(directory, generation, on: disk)
+    }
+
+    /// A file as it was read.
+    struct Content {
+        var generation: UInt64
+        /// Groups of older files from this sequence on do not count.
+        var firstSequence: UInt64
+        var bytes: [UInt8]
+        var groups: [(sequence: UInt64, entries: [JournalGroup.Entry])]
+    }
+
+    private static func checksum(_ header: [UInt8]) -> UInt32 {
+        header.withUnsafeBytes { millrace_crc32c(0, $0.baseAddress, 24) }
+    }
+
+    /// The whole groups of a file; nil when it was never begun.
+    static func read(_ directory: String, _ generation: UInt64, on disk: any Disk) throws(DiskError) -> Content? {
+        let file = try disk.open(path(directory, generation), .read)
+        let bytes = try file.read(Int(try file.size()), at: 0)
+        guard bytes.count >= Int(header), bytes.load(UInt32.self, 0) == magic, bytes[4] == 1,
+            bytes.load(UInt64.self, 8) == generation, bytes.load(UInt32.self, 24) == checksum(bytes)
+        else { return nil }
+        var content = Content(
+            generation: generation,
+            firstSequence: bytes.load(UInt64.self, 16),
+            bytes: bytes,
+            groups: []
+        )
+        var at = Int(header)
+        var next = content.firstSequence
+        while let group = JournalGroup.read(bytes, at: at, generation: generation), group.sequence == next {
+            content.groups.append((group.sequence, group.entries))
+            (at, next) = (group.end, next + 1)
+        }
+        return content
+    }
+}

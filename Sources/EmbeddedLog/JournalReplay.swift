@@ -1,0 +1,164 @@
+import DiskIO
+import Logging
+import RecordBatch
+import ShardLog
+
+/// Puts into the segments what a crash left in the journal, and removes the journal. What is there twice is written twice: the
+/// same bytes in the same place.
+struct JournalReplay {
+    let directory: String
+    let disk: any Disk
+    let logger: Logger
+
+    /// One shard that the journal has something of.
+    private struct Target {
+        var path: String
+        /// Of the segments there are.
+        var bases: [UInt64]
+        var files: [UInt64: any DiskFile] = [:]
+        var mark: TailMark
+    }
+
+    struct Result {
+        /// What is synced then.
+        var marks: [ShardRef: TailMark]
+        /// Whether that is all there is.
+        var isClean: Bool
+        /// The first generation that no file has had.
+        var nextGeneration: UInt64
+    }
+
+    /// Throws `DiskError`.
+    func run() throws -> Result {
+        var (marks, isClean) = try readMarks()
+        let folder = directory + "/" + Journal.folder
+        try disk.makeFolders(folder)
+        let generations = try Journal.generations(directory, on: disk)
+        guard let newest = generations.last else {
+            // From here on it is not.
+            if isClean { try writeMarks(marks) }
+            return Result(marks: marks, isClean: isClean, nextGeneration: 1)
+        }
+        isClean = false
+
+        var contents: [Journal.Content] = []
+        for generation in generations {
+            if let content = try Journal.read(directory, generation, on: disk) { contents.append(content) }
+        }
+        var targets: [ShardRef: Target] = [:]
+        for (index, content) in contents.enumerated() {
+            // A group that failed may be there all the same: the file after it says so.
+            let end = contents.dropFirst(index + 1).map(\.firstSequence).min() ?? .max
+            for group in content.groups where group.sequence < end {
+                for entry in group.entries { try replay(entry, content.bytes, marks, &targets) }
+            }
+        }
+        for (ref, target) in targets {
+            for file in target.files.values { try file.sync() }
+            try disk.syncFolder(target.path)
+            marks[ref] = target.mark.merged(with: marks[ref])
+        }
+        try writeMarks(marks)
+        for generation in generations { try disk.remove(Journal.path(directory, generation)) }
+        try disk.syncFolder(folder)
+        if !targets.isEmpty {
+            logger.info(
+                "frames were moved from the journal to their files",
+                metadata: ["shards": "\(targets.count)", "files": "\(contents.count)"]
+            )
+        }
+        return Result(marks: marks, isClean: false, nextGeneration: newest + 1)
+    }
+
+    private func writeMarks(_ marks: [ShardRef: TailMark]) throws(DiskError) {
+        try disk.replace(directory + "/" + TailMarks.name, with: TailMarks.encode(marks))
+    }
+
+    private func readMarks() throws(DiskError) -> (marks: [ShardRef: TailMark], isClean: Bool) {
+        let path = directory + "/" + TailMarks.name
+        guard disk.exists(path) else { return ([:], false) }
+        let file = try disk.open(path, .read)
+        if let marks = TailMarks.decode(try file.read(Int(try file.size()), at: 0)) { return marks }
+        logger.error(
+            "the list of synced tails is damaged: active segments are read whole, and what was trimmed may show again",
+            metadata: ["file": "\(path)"]
+        )
+        return ([:], false)
+    }
+
+    private func replay(
+        _ entry: JournalGroup.Entry,
+        _ bytes: [UInt8],
+        _ marks: [ShardRef: TailMark],
+        _ targets: inout [ShardRef: Target]
+    ) throws(DiskError) {
+        if targets[entry.shard] == nil {
+            let path = "\(directory)/\(entry.shard.stream)/\(entry.shard.index)"
+            // Deleted meanwhile.
+            guard disk.exists(path) else { return }
+            let bases = try disk.list(path).compactMap(Segment.base(ofName:)).sorted()
+            targets[entry.shard] = Target(
+                path: path,
+                bases: bases,
+                mark: marks[entry.shard] ?? TailMark(base: 0, size: 0, first: 0, last: nil)
+            )
+        }
+        guard var target = targets[entry.shard] else { return }
+        defer { targets[entry.shard] = target }
+        guard let base = entry.base else {
+            target.mark.first = max(target.mark.first, entry.position)
+            return
+        }
+        let end = entry.position + UInt64(entry.frames.count)
+        // Its segment was trimmed. The last one stays, so that the tail is known.
+        if !target.bases.contains(base), end <= target.mark.first, base < target.bases.last ?? 0 { return }
+        let file = try open(base, &target)
+        try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+            try file.write(
+                UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[entry.frames])),
+                at: entry.position - base
+            )
+        }
+        let mark = TailMark(
+            base: base,
+            size: end - base,
+            first: target.mark.first,
+            last: Self.last(bytes, entry) ?? target.mark.last
+        )
+        target.mark = mark.merged(with: target.mark)
+    }
+
+    private func open(_ base: UInt64, _ target: inout Target) throws(DiskError) -> any DiskFile {
+        if let file = target.files[base] { return file }
+        let path = target.path + "/" + Segment(base: base).name
+        let file: any DiskFile
+        if target.bases.contains(base) {
+            file = try disk.open(path, .write)
+            // Its header may not have come as far as its name.
+            try file.write(Segment.headerBytes(base: base), at: 0)
+        } else {
+            file = try Segment.makeFile(target.path, on: disk, base: base)
+            target.bases.append(base)
+        }
+        target.files[base] = file
+        return file
+    }
+
+    /// The last frame of an entry.
+    private static func last(_ bytes: [UInt8], _ entry: JournalGroup.Entry) -> ShardFolder.LastFrame? {
+        var last: ShardFolder.LastFrame?
+        bytes.withUnsafeBytes { bytes in
+            var at = entry.frames.lowerBound
+            while at < entry.frames.upperBound,
+                let header = try? FrameHeader(peeking: UnsafeRawBufferPointer(rebasing: bytes[at...]))
+            {
+                last = ShardFolder.LastFrame(
+                    position: entry.position + UInt64(at - entry.frames.lowerBound),
+                    arrival: header.arrivalMilliseconds
+                )
+                at += header.frameLength
+            }
+        }
+        return last
+    }
+}

@@ -1,0 +1,258 @@
+import DiskIO
+import Logging
+import RecordBatch
+import ShardLog
+import Synchronization
+
+/// Moves frames from the journal to their segments, behind the commits' backs, and lets go of memory and of journal files.
+///
+///     committed ─> much of a shard waits?  ─> written into its segment (page cache)
+///               ─> a journal file is full? ─> all its shards written and synced ─> tails written ─> the file is free
+final class Settler: Sendable {
+    private struct State {
+        /// What is known to be synced of each shard.
+        var marks: [ShardRef: TailMark] = [:]
+        /// Bytes that went to segments directly since the marks were written.
+        var unmarkedBytes = 0
+        /// Shards of which much waits in memory.
+        var waiting: [ShardFolder] = []
+        /// Frames in memory, in the order in which they came.
+        var kept: [(shard: ShardFolder, through: UInt64, bytes: Int)] = []
+        var keptHead = 0
+        var keptBytes = 0
+        /// Shards whose file is open.
+        var opened: [ObjectIdentifier: ShardFolder] = [:]
+        /// Why the last try failed.
+        var failure: DiskError?
+        var isStopping = false
+        var hasStopped = false
+    }
+
+    private let state = Mutex(State())
+    private let directory: String
+    private let disk: any Disk
+    private let journal: Journal
+    private let configuration: EmbeddedLog.Configuration
+    private let logger: Logger
+    let pool: SyncPool
+    private let wake = Signal()
+    private let progress = Signal()
+    /// Whether it has a thread; if not, the commits do its work.
+    private let isThreaded: Bool
+
+    init(
+        directory: String,
+        disk: any Disk,
+        journal: Journal,
+        marks: [ShardRef: TailMark],
+        configuration: EmbeddedLog.Configuration,
+        logger: Logger
+    ) {
+        self.directory = directory
+        self.disk = disk
+        self.journal = journal
+        self.configuration = configuration
+        self.logger = logger
+        isThreaded = configuration.syncThreads > 0
+        pool = SyncPool(threads: max(0, configuration.syncThreads - 1))
+        state.withLock { $0.marks = marks }
+        if isThreaded { LogThread.start { self.run() } }
+    }
+
+    // MARK: - Told by the commits
+
+    /// Takes in what a group did.
+    func committed(_ parts: [CommitPart]) {
+        let dropped = state.withLock { state in
+            for part in parts where part.failure == nil {
+                if part.isDirect {
+                    state.marks[part.shard.ref] = part.mark?.merged(with: state.marks[part.shard.ref])
+                    state.unmarkedBytes += part.frameBytes
+                }
+                guard let last = part.frames.last else { continue }
+                state.opened[ObjectIdentifier(part.shard)] = part.shard
+                if part.wantsApply { state.waiting.append(part.shard) }
+                state.kept.append((part.shard, last.position, part.frameBytes))
+                state.keptBytes += part.frameBytes
+            }
+            return Self.surplus(&state, limit: configuration.memoryBytes)
+        }
+        for (shard, position) in dropped { _ = shard.ifLoaded { $0.recent.drop(through: position) } }
+        if isThreaded {
+            if hasWork { wake.raise() }
+        } else if hasWork {
+            work()
+        }
+    }
+
+    /// The oldest frames beyond what memory may hold.
+    private static func surplus(_ state: inout State, limit: Int) -> [(ShardFolder, UInt64)] {
+        var dropped: [(ShardFolder, UInt64)] = []
+        while state.keptBytes > limit, state.keptHead < state.kept.count {
+            let oldest = state.kept[state.keptHead]
+            dropped.append((oldest.shard, oldest.through))
+            state.keptBytes -= oldest.bytes
+            state.keptHead += 1
+        }
+        if state.keptHead > 1024, state.keptHead > state.kept.count / 2 {
+            state.kept.removeFirst(state.keptHead)
+            state.keptHead = 0
+        }
+        return dropped
+    }
+
+    /// Waits while too much stands in the journal alone. Throws what keeps it there.
+    func checkRoom() throws(DiskError) {
+        while journal.full.count >= configuration.journalFiles {
+            if let failure = state.withLock({ $0.failure }) { throw failure }
+            if isThreaded {
+                wake.raise()
+                progress.wait(atMost: 1)
+            } else {
+                work()
+            }
+        }
+    }
+
+    /// The shard is gone.
+    func forget(_ shard: ShardRef) { state.withLock { $0.marks[shard] = nil } }
+
+    private var hasWork: Bool {
+        let isDue = state.withLock { !$0.waiting.isEmpty || $0.unmarkedBytes >= configuration.unmarkedBytes }
+        return isDue || !journal.full.isEmpty
+    }
+
+    // MARK: - The work
+
+    private func run() {
+        while true {
+            wake.wait(atMost: state.withLock { $0.failure } == nil ? nil : 1)
+            if state.withLock({ $0.isStopping }) {
+                state.withLock { $0.hasStopped = true }
+                progress.raise()
+                return
+            }
+            work()
+            progress.raise()
+        }
+    }
+
+    /// Does what there is to do, as far as the disk lets it.
+    func work() {
+        do throws(DiskError) {
+            try applyWaiting()
+            while let full = journal.full.first { try settle(full) }
+            if state.withLock({ $0.unmarkedBytes >= configuration.unmarkedBytes }) { try writeMarks() }
+            try closeFiles()
+            state.withLock { $0.failure = nil }
+        } catch {
+            let isNew = state.withLock { state in
+                defer { state.failure = error }
+                return state.failure != error
+            }
+            if isNew {
+                logger.error("the journal's frames can't be moved to their files yet", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func applyWaiting() throws(DiskError) {
+        while true {
+            let next = state.withLock { $0.waiting.popLast() }
+            guard let shard = next else { return }
+            try shard.files.withLock { files throws(DiskError) in
+                try shard.repairIfNeeded(&files, from: journal)
+                do throws(DiskError) {
+                    try shard.apply(&files)
+                } catch {
+                    guard shard.isGone else { throw error }
+                }
+            }
+        }
+    }
+
+    /// Makes durable in the segments what a journal file has, and lets go of the file.
+    private func settle(_ full: Journal.Full) throws(DiskError) {
+        let results = Mutex<(marks: [ShardRef: TailMark], failure: DiskError?)>(([:], nil))
+        pool.run(full.shards.count) { index in
+            let shard = full.shards[index]
+            do throws(DiskError) {
+                let mark = try self.settle(shard)
+                results.withLock { $0.marks[shard.ref] = mark }
+            } catch {
+                results.withLock { $0.failure = error }
+            }
+        }
+        let (marks, failure) = results.withLock { $0 }
+        state.withLock { state in
+            for (ref, mark) in marks { state.marks[ref] = mark.merged(with: state.marks[ref]) }
+        }
+        if let failure { throw failure }
+        try writeMarks()
+        try journal.release(full.generation)
+        progress.raise()
+    }
+
+    private func settle(_ shard: ShardFolder) throws(DiskError) -> TailMark? {
+        do throws(DiskError) {
+            return try shard.files.withLock { files throws(DiskError) in
+                try shard.repairIfNeeded(&files, from: journal)
+                return try shard.settle(&files)
+            }
+        } catch {
+            if shard.isGone { return nil }
+            throw error
+        }
+    }
+
+    private func writeMarks(isClean: Bool = false) throws(DiskError) {
+        let marks = state.withLock { state in
+            state.unmarkedBytes = 0
+            return state.marks
+        }
+        try disk.replace(directory + "/" + TailMarks.name, with: TailMarks.encode(marks, isClean: isClean))
+    }
+
+    /// Keeps the number of open files down when very many shards are written.
+    private func closeFiles() throws(DiskError) {
+        let surplus = state.withLock { state in
+            guard state.opened.count > configuration.openFileLimit else { return [ShardFolder]() }
+            defer { state.opened = [:] }
+            return Array(state.opened.values)
+        }
+        for shard in surplus {
+            let mark = try settle(shard)
+            shard.files.withLock { if !$0.isDirty { $0.active = nil } }
+            state.withLock { if let mark { $0.marks[shard.ref] = mark.merged(with: $0.marks[shard.ref]) } }
+        }
+    }
+
+    // MARK: - The end
+
+    /// Ends the thread.
+    func stop() async {
+        defer { pool.stop() }
+        if isThreaded {
+            state.withLock { $0.isStopping = true }
+            while !state.withLock({ $0.hasStopped }) {
+                wake.raise()
+                try? await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+
+    /// Settles everything. The thread has ended.
+    ///
+    /// - Parameter isClean: whether no shard is left that a crash may have hurt and nobody has looked at.
+    func finish(isClean: Bool) {
+        journal.rotate()
+        work()
+        guard journal.isEmpty else { return }
+        do throws(DiskError) {
+            try journal.removeFree()
+            try writeMarks(isClean: isClean)
+        } catch {
+            logger.warning("the next start will read more than it must", metadata: ["error": "\(error)"])
+        }
+    }
+}

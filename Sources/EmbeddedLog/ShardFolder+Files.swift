@@ -1,0 +1,236 @@
+import DiskIO
+import Logging
+import RecordBatch
+import ShardLog
+
+/// Writing to a shard's segments. Whoever calls holds `files`.
+extension ShardFolder {
+    /// Writes the frames that stand in the journal alone into their segments. They are durable there after `settle`.
+    func apply(_ files: inout Files) throws(DiskError) {
+        let taken = ifLoaded { ($0.recent.unapplied, $0.segments) }
+        guard let (frames, segments) = taken, let last = frames.last else { return }
+        var rest = frames
+        while let first = rest.first {
+            guard let at = segments.index(of: first.position) else {
+                // Trimmed before it came this far.
+                rest = rest.dropFirst()
+                continue
+            }
+            let segment = segments[at]
+            let end = rest.firstIndex { $0.position >= segment.end } ?? rest.endIndex
+            let file = try open(segment, &files)
+            files.isDirty = true
+            try Self.write(rest[..<end], to: file, at: first.position - segment.base)
+            rest = rest[end...]
+        }
+        _ = ifLoaded { state in
+            state.recent.markApplied(through: last.position)
+            state.applied = state.mark(through: last)
+        }
+    }
+
+    /// Makes durable in the segments what the journal has of the shard. Returns what is synced then; nil when the shard is
+    /// gone, or has nothing.
+    func settle(_ files: inout Files) throws(DiskError) -> TailMark? {
+        try apply(&files)
+        guard let mark = ifLoaded({ $0.applied }) ?? nil else { return nil }
+        if files.isDirty { try sync(&files) }
+        if files.hasNewName {
+            try disk.syncFolder(path)
+            files.hasNewName = false
+        }
+        return mark
+    }
+
+    /// Writes frames of a commit group, the first of them behind `synced` bytes of its segment that a crash leaves whole.
+    /// They are durable after `sync`.
+    func write(
+        _ frames: [RecentFrames.Entry],
+        into segments: [Segment],
+        synced: UInt64,
+        _ files: inout Files
+    ) throws(DiskError) {
+        try apply(&files)
+        for frame in frames {
+            guard let at = segments.index(of: frame.position) else { continue }
+            let segment = segments[at]
+            let file = try open(segment, &files)
+            let offset = frame.position - segment.base
+            let start = max(synced, segment.first)
+            try frame.bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+                try Self.write(
+                    UnsafeRawBufferPointer(bytes),
+                    to: file,
+                    at: offset,
+                    unsyncedBytes: Int(frame.position - start)
+                )
+            }
+        }
+    }
+
+    /// Makes the file durable that was written last.
+    func sync(_ files: inout Files) throws(DiskError) {
+        guard let file = files.active else { return }
+        do throws(DiskError) {
+            try file.sync()
+            files.isDirty = false
+        } catch {
+            // The kernel may have dropped the pages and call the next sync a success.
+            if files.isDirty { files.isSuspect = true }
+            throw error
+        }
+    }
+
+    /// Removes what a failed group has written behind the tail, so that neither a restart nor the frames that follow find it.
+    func cut(_ files: inout Files) throws(DiskError) {
+        let found = ifLoaded { ($0.segments.last, $0.newestFile, $0.recent.unapplied.first?.position) }
+        guard let (last, newest, unapplied) = found else { return }
+        if files.isDirty { try sync(&files) }
+        files.active = nil
+        // The newest first: a crash that undoes some of it leaves no gap.
+        for name in try disk.list(path).reversed() {
+            guard let base = Segment.base(ofName: name), let newest, base <= newest,
+                last.map({ base > $0.base }) ?? true
+            else { continue }
+            try disk.remove(path + "/" + name)
+        }
+        try disk.syncFolder(path)
+        _ = ifLoaded { state in
+            state.newestFile = state.newestFile.flatMap { newest in last.map { min(newest, $0.base) } }
+        }
+        // Where the tail stands in the journal alone, its file may be shorter, or not be there yet.
+        if let last, disk.exists(path + "/" + last.name) {
+            let end = min(last.end, max(unapplied ?? last.end, last.base))
+            let file = try open(last, &files)
+            if try file.size() > end - last.base {
+                try file.truncate(to: max(end - last.base, Segment.header))
+                try sync(&files)
+            }
+        }
+        mustCut = false
+    }
+
+    /// A segment's file, made when there is none. The one before it is synced first: a segment that has a successor is trusted
+    /// whole after a crash.
+    private func open(_ segment: Segment, _ files: inout Files) throws(DiskError) -> any DiskFile {
+        if let file = files.active, files.base == segment.base { return file }
+        if files.active != nil, files.base < segment.base { try sync(&files) }
+        let isThere = ifLoaded { $0.newestFile.map { segment.base <= $0 } ?? false } ?? false
+        let file: any DiskFile
+        if isThere {
+            file = try disk.open(path + "/" + segment.name, .write)
+        } else {
+            file = try Segment.makeFile(path, on: disk, base: segment.base)
+            files.hasNewName = true
+            _ = ifLoaded { $0.newestFile = segment.base }
+        }
+        (files.active, files.base) = (file, segment.base)
+        return file
+    }
+
+    /// Puts right what a failure has left behind: frames of the journal that a failed sync may have dropped from their files
+    /// are written again, and bytes behind the tail are removed.
+    func repairIfNeeded(_ files: inout Files, from journal: Journal) throws(DiskError) {
+        if files.isSuspect { try restore(&files, from: journal) }
+        if mustCut { try cut(&files) }
+    }
+
+    private func restore(_ files: inout Files, from journal: Journal) throws(DiskError) {
+        files.active = nil
+        // Those in memory alone are no loss.
+        guard let (segments, first) = ifLoaded({ ($0.segments, $0.first) }) else { return }
+        var touched: [UInt64: any DiskFile] = [:]
+        for generation in journal.generations {
+            guard let content = try journal.read(generation) else { continue }
+            for entry in content.groups.lazy.flatMap(\.entries) where entry.shard == ref {
+                guard let base = entry.base, entry.position >= first, segments.contains(where: { $0.base == base })
+                else {
+                    continue
+                }
+                let file: any DiskFile
+                if let open = touched[base] {
+                    file = open
+                } else {
+                    guard disk.exists(path + "/" + Segment(base: base).name) else { continue }
+                    file = try disk.open(path + "/" + Segment(base: base).name, .write)
+                    // The file may have been made for these frames.
+                    try file.write(Segment.headerBytes(base: base), at: 0)
+                    touched[base] = file
+                }
+                try content.bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+                    try file.write(
+                        UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[entry.frames])),
+                        at: entry.position - base
+                    )
+                }
+            }
+        }
+        for file in touched.values { try file.sync() }
+        (files.isSuspect, files.isDirty) = (false, false)
+    }
+
+    // MARK: - Pieces
+
+    /// Frames that one call writes.
+    private static let pieceLimit = 256
+
+    /// Writes frames that stand one behind the other.
+    private static func write(
+        _ frames: ArraySlice<RecentFrames.Entry>,
+        to file: any DiskFile,
+        at start: UInt64
+    ) throws(DiskError) {
+        var (rest, offset) = (frames, start)
+        while !rest.isEmpty {
+            let group = rest.prefix(pieceLimit)
+            var failure: DiskError?
+            withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: group.count) { pieces in
+                withPieces(of: group, into: pieces) {
+                    do throws(DiskError) {
+                        try file.write(UnsafeBufferPointer(pieces), at: offset)
+                    } catch {
+                        failure = error
+                    }
+                }
+            }
+            if let failure { throw failure }
+            offset += UInt64(group.reduce(0) { $0 + $1.bytes.count })
+            rest = rest.dropFirst(group.count)
+        }
+    }
+
+    /// Calls `body` while the pieces point to the frames' bytes.
+    private static func withPieces(
+        of frames: ArraySlice<RecentFrames.Entry>,
+        into pieces: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>,
+        _ body: () -> Void
+    ) {
+        guard let frame = frames.first else { return body() }
+        frame.bytes.withUnsafeBytes { bytes in
+            pieces[pieces.count - frames.count] = bytes
+            withPieces(of: frames.dropFirst(), into: pieces, body)
+        }
+    }
+
+    private static func write(
+        _ frame: UnsafeRawBufferPointer,
+        to file: any DiskFile,
+        at offset: UInt64,
+        unsyncedBytes: Int
+    ) throws(DiskError) {
+        var failure: DiskError?
+        withUnsafeTemporaryAllocation(byteCount: FrameHeader.size, alignment: 8) { envelope in
+            FrameStamp.fill(envelope, of: frame, unsyncedBytes: unsyncedBytes)
+            withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: 2) { pieces in
+                pieces.initializeElement(at: 0, to: UnsafeRawBufferPointer(envelope))
+                pieces.initializeElement(at: 1, to: UnsafeRawBufferPointer(rebasing: frame[FrameHeader.size...]))
+                do throws(DiskError) {
+                    try file.write(UnsafeBufferPointer(pieces), at: offset)
+                } catch {
+                    failure = error
+                }
+            }
+        }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,72 @@
+import Synchronization
+
+/// Threads that wait for the disk, several at once: it takes many syncs at a time and joins them.
+final class SyncPool: Sendable {
+    private struct Work: Sendable {
+        var body: @Sendable (Int) -> Void
+        var count: Int
+        var next = 0
+        var done = 0
+        /// Raised when all are done.
+        var finished: Signal
+    }
+
+    private struct State {
+        var work: [Work] = []
+        var isStopping = false
+    }
+
+    private let state = Mutex(State())
+    private let wakes: [Signal]
+
+    /// - Parameter threads: besides the caller's; 0 does everything in order.
+    init(threads: Int) {
+        wakes = (0..<threads).map { _ in Signal() }
+        for wake in wakes { LogThread.start { [weak self, wake] in Self.serve(wake) { self } } }
+    }
+
+    /// Ends the threads.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        for wake in wakes { wake.raise() }
+    }
+
+    private static func serve(_ wake: Signal, _ pool: () -> SyncPool?) {
+        while true {
+            wake.wait()
+            guard let pool = pool(), !pool.state.withLock({ $0.isStopping }) else { return }
+            while pool.runOne() {}
+        }
+    }
+
+    /// Calls `body` with 0..<count, on several threads; returns when all calls have.
+    func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+        if count <= 1 || wakes.isEmpty {
+            for job in 0..<count { body(job) }
+            return
+        }
+        let finished = Signal()
+        state.withLock { $0.work.append(Work(body: body, count: count, finished: finished)) }
+        for wake in wakes.prefix(count - 1) { wake.raise() }
+        while runOne() {}
+        finished.wait()
+        state.withLock { $0.work.removeAll { $0.finished === finished } }
+    }
+
+    /// Runs one job; false when none is left.
+    private func runOne() -> Bool {
+        let job = state.withLock { state -> (Work, Int)? in
+            guard let at = state.work.firstIndex(where: { $0.next < $0.count }) else { return nil }
+            state.work[at].next += 1
+            return (state.work[at], state.work[at].next - 1)
+        }
+        guard let (work, index) = job else { return false }
+        work.body(index)
+        state.withLock { state in
+            guard let at = state.work.firstIndex(where: { $0.finished === work.finished }) else { return }
+            state.work[at].done += 1
+            if state.work[at].done == work.count { work.finished.raise() }
+        }
+        return true
+    }
+}

@@ -53,7 +53,8 @@ let package = Package(
         // 0
         library("StreamModel"),
         library("AWSProtocol", [crypto, "CChecksums"]),
-        library("DiskIO"),
+        library("DiskIO", ["CPOSIX"]),
+        .target(name: "CPOSIX"),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         .target(name: "CChecksums", linkerSettings: [.linkedLibrary("z")]),
         .target(name: "CZlib", linkerSettings: [.linkedLibrary("z")]),
@@ -143,7 +144,7 @@ let package = Package(
         tests("StreamModelTests", ["StreamModel"]),
         tests("RecordBatchTests", ["RecordBatch", "CChecksums", crypto]),
         tests("StreamKeysTests", ["StreamKeys", "RecordBatch", "AWSProtocol", logging]),
-        tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch"]),
+        tests("ShardLogTests", ["ShardLog", "EmbeddedLog", "RecordBatch", "DiskIO", "CChecksums"]),
         tests("StateStoreTests", ["StateStore", "EmbeddedState"]),
         tests("LeaseTableTests", ["LeaseTable", "AccessPolicy", "StateStore", "DynamoDBTypes", "AWSProtocol"]),
         tests("FileTailTests", ["FileTail"]),

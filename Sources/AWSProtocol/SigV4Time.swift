@@ -2,11 +2,13 @@
 public enum SigV4Time {
     /// Writes a time.
     public static func text(_ milliseconds: Int64) -> String {
-        let seconds = milliseconds / 1000
-        let (year, month, day) = civil(seconds / 86_400)
+        // Also times before 1970 round down.
+        let total = milliseconds / 1000 - (milliseconds % 1000 < 0 ? 1 : 0)
+        let seconds = (total % 86_400 + 86_400) % 86_400
+        let (year, month, day) = civil((total - seconds) / 86_400)
         func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
         return
-            "\(year)\(two(month))\(two(day))T\(two(seconds / 3600 % 24))\(two(seconds / 60 % 60))\(two(seconds % 60))Z"
+            "\(two(year / 100))\(two(year % 100))\(two(month))\(two(day))T\(two(seconds / 3600 % 24))\(two(seconds / 60 % 60))\(two(seconds % 60))Z"
     }
 
     /// Milliseconds since 1970; nil for text of another form.

@@ -176,7 +176,9 @@ struct PutJob {
         }
         var sequences = SequenceCursor(producers)
         let dataCount = put.format == .json ? body.count / 4 * 3 : body.count
-        let reserve = dataCount / (routes.writers.count == 1 ? 1 : 2) + 4096
+        // A shard of several gets twice its share at once, and grows where that is not enough.
+        let share = dataCount / max(1, min(routes.writers.count, entries.count))
+        let reserve = routes.writers.count == 1 ? dataCount + 4096 : 2 * share + 512
         let stretchLimit = producers.map { $0.stretches.count } ?? 0
         try put.withBytes(body) { bytes throws(AWSError) in
             var router = KeyRouter(rule)

@@ -22,6 +22,8 @@ public protocol Disk: Sendable {
     func remove(_ path: String) throws(DiskError)
     /// Removes a folder with all that is in it.
     func removeFolder(_ path: String) throws(DiskError)
+    /// Bytes that may still be written where a path is.
+    func freeBytes(_ path: String) throws(DiskError) -> UInt64
     /// Removes a folder. Returns false when something is in it.
     func removeEmptyFolder(_ path: String) throws(DiskError) -> Bool
 }
@@ -52,6 +54,9 @@ public protocol DiskFile: AnyObject, Sendable {
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(DiskError) -> Int
     /// Makes data and size durable (fdatasync).
     func sync() throws(DiskError)
+    /// Makes durable all that was written on the file's file system, names too (syncfs). Throws when something of it is not,
+    /// without saying what: also what was written since the file was opened or this was called last, and failed meanwhile.
+    func syncAll() throws(DiskError)
     /// Cuts the file, or lengthens it with zeros.
     func truncate(to size: UInt64) throws(DiskError)
     /// Takes the file for this process alone; false when another one has it.

@@ -1,3 +1,4 @@
+import CPOSIX
 import Glibc
 
 /// The machine's file system.
@@ -59,6 +60,12 @@ public struct POSIXDisk: Disk {
             try removeFolder(inner)
         }
         guard rmdir(path) == 0 else { throw DiskError("rmdir", path) }
+    }
+
+    public func freeBytes(_ path: String) throws(DiskError) -> UInt64 {
+        var information = statvfs()
+        guard statvfs(path, &information) == 0 else { throw DiskError("statvfs", path) }
+        return UInt64(information.f_bavail) * UInt64(information.f_frsize)
     }
 
     public func removeEmptyFolder(_ path: String) throws(DiskError) -> Bool {
@@ -157,6 +164,10 @@ final class POSIXFile: DiskFile {
 
     func sync() throws(DiskError) {
         guard fdatasync(file) == 0 else { throw DiskError("fdatasync", path) }
+    }
+
+    func syncAll() throws(DiskError) {
+        guard millrace_syncfs(file) == 0 else { throw DiskError("syncfs", path) }
     }
 
     func truncate(to size: UInt64) throws(DiskError) {

@@ -30,11 +30,11 @@ final class CommitPart: @unchecked Sendable {
     /// From so many bytes on the frames are written where they stay.
     private let directBytes: Int
 
-    init(_ shard: ShardFolder, _ state: ShardFolder.State, _ configuration: EmbeddedLog.Configuration) {
+    init(_ shard: ShardFolder, _ state: ShardFolder.State, directBytes: Int, applyBytes: Int) {
         self.shard = shard
-        directBytes = configuration.directBytes
+        self.directBytes = directBytes
         // Not all shards at the same time.
-        applyBytes = configuration.applyBytes * (64 + Int(shard.ref.index % 64)) / 64
+        self.applyBytes = applyBytes * (64 + Int(shard.ref.index % 64)) / 64
         wasClosed = state.isClosed
         segments = state.segments
         durableTail = state.tail
@@ -141,7 +141,13 @@ final class CommitGroup {
     private var outcomes: [Result<LogRequest.Outcome, ShardLogError>] = []
     private var partOf: [CommitPart?] = []
 
-    init(_ requests: [LogRequest], _ configuration: EmbeddedLog.Configuration) {
+    /// - Parameter refusal: why nothing may be appended.
+    init(
+        _ requests: [LogRequest],
+        _ configuration: EmbeddedLog.Configuration,
+        directBytes: Int,
+        refusal: ShardLogError?
+    ) {
         self.requests = requests
         outcomes.reserveCapacity(requests.count)
         var known: [ObjectIdentifier: CommitPart] = [:]
@@ -153,12 +159,13 @@ final class CommitGroup {
                     found = part
                 } else {
                     found = try request.shard.with { state throws(ShardLogError) in
-                        CommitPart(request.shard, state, configuration)
+                        CommitPart(request.shard, state, directBytes: directBytes, applyBytes: configuration.applyBytes)
                     }
                     known[ObjectIdentifier(request.shard)] = found
                     parts.append(found)
                 }
                 part = found
+                if let refusal, case .append = request.action { throw refusal }
                 outcomes.append(.success(try Self.plan(request, found, configuration)))
             } catch {
                 // What its owner has appended behind it in this group fails, too.

@@ -73,7 +73,13 @@ final class Committer: Sendable {
     }
 
     func commit(_ requests: [LogRequest]) {
-        let group = CommitGroup(requests, configuration)
+        let isTight = settler.isTight()
+        let group = CommitGroup(
+            requests,
+            configuration,
+            directBytes: isTight ? 1 : configuration.directBytes,
+            refusal: settler.refusal
+        )
         write(group)
         sync(group)
         for part in group.parts { show(part) }

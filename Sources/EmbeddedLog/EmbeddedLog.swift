@@ -24,7 +24,7 @@ public final class EmbeddedLog: ShardLog {
     public struct Configuration: Sendable {
         /// A segment is sealed when it is at least this large: 64 MiB.
         public var segmentBytes: UInt64
-        /// Shards whose active file is kept open: 512.
+        /// Shards whose active file is kept open, about: 512.
         public var openFileLimit: Int
         /// Bytes of recent frames that are kept in memory for readers at the tail: 32 MiB. Frames that stand in the journal
         /// alone are in memory, too, whatever this says: as much as two journal files at most.
@@ -33,12 +33,20 @@ public final class EmbeddedLog: ShardLog {
         public var directBytes = 64 << 10
         /// So much of a shard waits in memory at most before it is written into its segment: 64 KiB.
         public var applyBytes = 64 << 10
-        /// A journal file is full when it is so large: 32 MiB.
-        public var journalFileBytes: UInt64 = 32 << 20
-        /// Appends wait while so many full ones are not settled: 3.
-        public var journalFiles = 3
+        /// A journal file is full when it is so large: 64 MiB.
+        public var journalFileBytes: UInt64 = 64 << 20
+        /// With less free than this on the disk nothing goes through the journal: what is acknowledged must not need more
+        /// room later. 128 MiB.
+        public var tightBytes: UInt64 = 128 << 20
+        /// All segments together take no more than this, about: appends are refused until retention, or a deletion, has made
+        /// room, for nothing is let go of before its time. nil: what the disk has.
+        public var storeBytes: UInt64?
+        /// Appends wait while so many full ones are not settled: 2.
+        public var journalFiles = 2
         /// Bytes that are written directly until their marks are written; opening reads about so much again: 64 MiB.
         public var unmarkedBytes = 64 << 20
+        /// From so many shards on a journal file is settled with one sync of the whole file system: 64.
+        public var syncAllShards = 64
         /// Syncs that run at once: 8. With 0 the log has no threads of its own: nothing happens but in `turn`.
         public var syncThreads = 8
 
@@ -88,6 +96,7 @@ public final class EmbeddedLog: ShardLog {
         let settler = Settler(
             directory: directory,
             disk: disk,
+            anyFile: lock,
             journal: journal,
             marks: replay.marks,
             configuration: configuration,
@@ -96,6 +105,7 @@ public final class EmbeddedLog: ShardLog {
         let committer = Committer(journal: journal, settler: settler, configuration: configuration, logger: logger)
         let log = EmbeddedLog(directory, disk, lock, CommitThread(committer), settler, logger)
         try log.scan(replay)
+        if configuration.storeBytes != nil { settler.stored(try log.countBytes()) }
         if configuration.syncThreads > 0 { log.thread.start() }
         return log
     }
@@ -157,6 +167,13 @@ public final class EmbeddedLog: ShardLog {
         for ref in replay.marks.keys where found[ref] == nil { settler.forget(ref) }
     }
 
+    /// Bytes of all segments.
+    private func countBytes() throws(DiskError) -> Int64 {
+        var bytes: UInt64 = 0
+        for folder in shards.withLock({ Array($0.values) }) { bytes += try folder.countBytes() }
+        return Int64(bytes)
+    }
+
     /// Whether a name in the folder is none of a stream.
     static func isOwn(_ name: String) -> Bool {
         name == "lock" || name == Journal.folder || name.hasPrefix(TailMarks.name)
@@ -182,6 +199,7 @@ public final class EmbeddedLog: ShardLog {
 
     public func delete(_ shard: ShardRef) throws(ShardLogError) {
         guard let folder = shards.withLock({ $0[shard] }) else { return }
+        let bytes = (try? folder.countBytes()) ?? 0
         folder.delete()
         pages.forget(shard)
         let grave = directory + "/.deleted-" + shard.stream + "-" + String(shard.index)
@@ -193,6 +211,7 @@ public final class EmbeddedLog: ShardLog {
         }
         shards.withLock { $0[shard] = nil }
         settler.forget(shard)
+        settler.stored(-Int64(bytes))
         // The last shard takes its stream's folder along; one that is not empty stays.
         try Self.translating { () throws(DiskError) in
             _ = try disk.removeEmptyFolder(directory + "/" + shard.stream)
@@ -256,6 +275,7 @@ public final class EmbeddedLog: ShardLog {
         let torn = try disk.list(folder.path).filter { $0.contains(".torn-") }
         for segment in gone {
             try disk.remove(folder.path + "/" + segment.name)
+            settler.stored(-Int64(segment.size))
             try disk.remove(SegmentIndex.path(folder.path, segment))
             for name in torn where name.hasPrefix(segment.name) { try disk.remove(folder.path + "/" + name) }
         }

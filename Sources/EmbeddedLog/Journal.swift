@@ -194,6 +194,11 @@ final class Journal: Sendable {
         state.withLock { $0.full.map(\.generation) + ($0.current.map { [$0.generation] } ?? []) }
     }
 
+    /// Shards that have frames in them.
+    var shards: [ShardFolder] {
+        state.withLock { $0.full.flatMap(\.shards) + ($0.current.map { Array($0.shards.values) } ?? []) }
+    }
+
     /// The whole groups of a file of this journal.
     func read(_ generation: UInt64) throws(DiskError) -> Content? {
         try Self.read(directory, generation, on: disk)

@@ -72,6 +72,9 @@ struct PageReader {
                     end += length
                 } catch let found {
                     error = found
+                    if case .version = found, !FrameView.hasWholeHead(UnsafeRawBufferPointer(rebasing: bytes[end...])) {
+                        error = .headerChecksum
+                    }
                 }
             }
         }

@@ -70,6 +70,7 @@ struct SegmentWalk {
             do throws(FrameError) {
                 return .success(verifies ? try FrameView(validating: rest).header : try FrameHeader(peeking: rest))
             } catch {
+                if case .version = error, !FrameView.hasWholeHead(rest) { return .failure(.headerChecksum) }
                 return .failure(error)
             }
         }

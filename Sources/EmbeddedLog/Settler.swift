@@ -22,6 +22,8 @@ final class Settler: Sendable {
         var keptBytes = 0
         /// Shards whose file is open.
         var opened: [ObjectIdentifier: ShardFolder] = [:]
+        /// Of all segments, where that is limited.
+        var storedBytes: Int64 = 0
         /// Why the last try failed.
         var failure: DiskError?
         var isStopping = false
@@ -39,10 +41,13 @@ final class Settler: Sendable {
     private let progress = Signal()
     /// Whether it has a thread; if not, the commits do its work.
     private let isThreaded: Bool
+    /// What is open all the time: through it errors of the file system are told.
+    private let anyFile: any DiskFile
 
     init(
         directory: String,
         disk: any Disk,
+        anyFile: any DiskFile,
         journal: Journal,
         marks: [ShardRef: TailMark],
         configuration: EmbeddedLog.Configuration,
@@ -50,6 +55,7 @@ final class Settler: Sendable {
     ) {
         self.directory = directory
         self.disk = disk
+        self.anyFile = anyFile
         self.journal = journal
         self.configuration = configuration
         self.logger = logger
@@ -70,6 +76,7 @@ final class Settler: Sendable {
                     state.unmarkedBytes += part.frameBytes
                 }
                 guard let last = part.frames.last else { continue }
+                state.storedBytes += Int64(part.frameBytes)
                 state.opened[ObjectIdentifier(part.shard)] = part.shard
                 if part.wantsApply { state.waiting.append(part.shard) }
                 state.kept.append((part.shard, last.position, part.frameBytes))
@@ -114,6 +121,30 @@ final class Settler: Sendable {
         }
     }
 
+    /// Segments have grown by so many bytes, or shrunk.
+    func stored(_ bytes: Int64) { state.withLock { $0.storedBytes += bytes } }
+
+    /// Why nothing may be appended now; nil when it may.
+    var refusal: ShardLogError? {
+        guard let limit = configuration.storeBytes, state.withLock({ $0.storedBytes }) >= limit else { return nil }
+        return .unavailable(
+            "the store holds its limit of \(limit) bytes: shorten retention, delete streams, or raise the limit",
+            retryAfter: .seconds(1)
+        )
+    }
+
+    /// Whether the disk is nearly full. What stands in the journal alone is then moved at once, and nothing follows it.
+    func isTight() -> Bool {
+        // Where the disk does not say, it is taken for full.
+        let free = (try? disk.freeBytes(directory)) ?? 0
+        guard free < configuration.tightBytes else { return false }
+        if !journal.isEmpty {
+            journal.rotate()
+            if isThreaded { wake.raise() } else { work() }
+        }
+        return true
+    }
+
     /// The shard is gone.
     func forget(_ shard: ShardRef) { state.withLock { $0.marks[shard] = nil } }
 
@@ -143,7 +174,7 @@ final class Settler: Sendable {
             try applyWaiting()
             while let full = journal.full.first { try settle(full) }
             if state.withLock({ $0.unmarkedBytes >= configuration.unmarkedBytes }) { try writeMarks() }
-            try closeFiles()
+            closeFiles()
             state.withLock { $0.failure = nil }
         } catch {
             let isNew = state.withLock { state in
@@ -173,6 +204,16 @@ final class Settler: Sendable {
 
     /// Makes durable in the segments what a journal file has, and lets go of the file.
     private func settle(_ full: Journal.Full) throws(DiskError) {
+        let marks = try full.shards.count < configuration.syncAllShards ? syncEach(full) : syncAll(full)
+        state.withLock { state in
+            for (ref, mark) in marks { state.marks[ref] = mark.merged(with: state.marks[ref]) }
+        }
+        try writeMarks()
+        try journal.release(full.generation)
+        progress.raise()
+    }
+
+    private func syncEach(_ full: Journal.Full) throws(DiskError) -> [ShardRef: TailMark] {
         let results = Mutex<(marks: [ShardRef: TailMark], failure: DiskError?)>(([:], nil))
         pool.run(full.shards.count) { index in
             let shard = full.shards[index]
@@ -184,13 +225,39 @@ final class Settler: Sendable {
             }
         }
         let (marks, failure) = results.withLock { $0 }
-        state.withLock { state in
-            for (ref, mark) in marks { state.marks[ref] = mark.merged(with: state.marks[ref]) }
-        }
         if let failure { throw failure }
-        try writeMarks()
-        try journal.release(full.generation)
-        progress.raise()
+        return marks
+    }
+
+    /// One sync of the file system is cheaper than hundreds of files.
+    private func syncAll(_ full: Journal.Full) throws(DiskError) -> [ShardRef: TailMark] {
+        var (marks, begun) = ([ShardRef: TailMark](), [(shard: ShardFolder, writes: Int)]())
+        for shard in full.shards {
+            let started: (mark: TailMark?, writes: Int)?
+            do throws(DiskError) {
+                started = try shard.files.withLock { files throws(DiskError) in
+                    try shard.repairIfNeeded(&files, from: journal)
+                    return try shard.beginSettling(&files)
+                }
+            } catch {
+                guard shard.isGone else { throw error }
+                started = nil
+            }
+            guard let started else { continue }
+            marks[shard.ref] = started.mark
+            begun.append((shard, started.writes))
+        }
+        do throws(DiskError) {
+            try anyFile.syncAll()
+        } catch {
+            // Whichever file it was: also of shards that only the newer files of the journal have.
+            for shard in journal.shards { shard.files.withLock { if $0.isDirty { $0.isSuspect = true } } }
+            throw error
+        }
+        for (shard, writes) in begun {
+            try shard.files.withLock { files throws(DiskError) in try shard.settled(&files, writes: writes) }
+        }
+        return marks
     }
 
     private func settle(_ shard: ShardFolder) throws(DiskError) -> TailMark? {
@@ -214,17 +281,13 @@ final class Settler: Sendable {
     }
 
     /// Keeps the number of open files down when very many shards are written.
-    private func closeFiles() throws(DiskError) {
+    private func closeFiles() {
         let surplus = state.withLock { state in
             guard state.opened.count > configuration.openFileLimit else { return [ShardFolder]() }
             defer { state.opened = [:] }
             return Array(state.opened.values)
         }
-        for shard in surplus {
-            let mark = try settle(shard)
-            shard.files.withLock { if !$0.isDirty { $0.active = nil } }
-            state.withLock { if let mark { $0.marks[shard.ref] = mark.merged(with: $0.marks[shard.ref]) } }
-        }
+        for shard in surplus { shard.releaseFile() }
     }
 
     // MARK: - The end

@@ -1,4 +1,5 @@
 import DiskIO
+import Glibc
 import Logging
 import RecordBatch
 import ShardLog
@@ -20,6 +21,7 @@ extension ShardFolder {
             let end = rest.firstIndex { $0.position >= segment.end } ?? rest.endIndex
             let file = try open(segment, &files)
             files.isDirty = true
+            files.writes += 1
             try Self.write(rest[..<end], to: file, at: first.position - segment.base)
             rest = rest[end...]
         }
@@ -40,6 +42,19 @@ extension ShardFolder {
             files.hasNewName = false
         }
         return mark
+    }
+
+    /// What `settle` does, but for the sync: that of the whole file system follows, and `settled`.
+    func beginSettling(_ files: inout Files) throws(DiskError) -> (mark: TailMark?, writes: Int) {
+        try apply(&files)
+        return (ifLoaded({ $0.applied }) ?? nil, files.writes)
+    }
+
+    /// The file system is synced. Throws when something failed since `beginSettling`.
+    func settled(_ files: inout Files, writes: Int) throws(DiskError) {
+        if files.isSuspect { throw DiskError("fdatasync", path, number: EIO) }
+        guard files.writes == writes else { return }
+        (files.isDirty, files.hasNewName) = (false, false)
     }
 
     /// Writes frames of a commit group, the first of them behind `synced` bytes of its segment that a crash leaves whole.
@@ -70,7 +85,18 @@ extension ShardFolder {
 
     /// Makes the file durable that was written last.
     func sync(_ files: inout Files) throws(DiskError) {
-        guard let file = files.active else { return }
+        let file: any DiskFile
+        if let active = files.active {
+            file = active
+        } else {
+            do throws(DiskError) {
+                file = try disk.open(path + "/" + Segment(base: files.base).name, .write)
+            } catch {
+                // Trimmed, or never written.
+                if error.isMissing { return }
+                throw error
+            }
+        }
         do throws(DiskError) {
             try file.sync()
             files.isDirty = false
@@ -114,7 +140,7 @@ extension ShardFolder {
     /// whole after a crash.
     private func open(_ segment: Segment, _ files: inout Files) throws(DiskError) -> any DiskFile {
         if let file = files.active, files.base == segment.base { return file }
-        if files.active != nil, files.base < segment.base { try sync(&files) }
+        if files.active != nil || files.isDirty, files.base < segment.base { try sync(&files) }
         let isThere = ifLoaded { $0.newestFile.map { segment.base <= $0 } ?? false } ?? false
         let file: any DiskFile
         if isThere {

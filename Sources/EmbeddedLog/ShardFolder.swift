@@ -66,6 +66,8 @@ final class ShardFolder: Sendable {
         var active: (any DiskFile)?
         /// Its segment.
         var base: UInt64 = 0
+        /// Grows with every write.
+        var writes = 0
         /// A segment's name is not durable yet.
         var hasNewName = false
         /// The file holds frames from the journal that are not synced in it.
@@ -159,6 +161,15 @@ final class ShardFolder: Sendable {
         waiters.wake()
     }
 
+    /// Bytes of its segments' files.
+    func countBytes() throws(DiskError) -> UInt64 {
+        var bytes: UInt64 = 0
+        for name in try disk.list(path) where Segment.base(ofName: name) != nil {
+            bytes += try disk.open(path + "/" + name, .read).size()
+        }
+        return bytes
+    }
+
     /// Lets go of the open file; it is opened again when it is needed.
-    func releaseFile() { files.withLock { if !$0.isDirty { $0.active = nil } } }
+    func releaseFile() { files.withLock { $0.active = nil } }
 }

@@ -109,7 +109,12 @@ public struct StoreCheck {
         guard disk.exists(path) else { return [:] }
         let file = try disk.open(path, .read)
         if let marks = TailMarks.decode(try file.read(Int(try file.size()), at: 0)) { return marks.marks }
-        found(.damage, path, nil, "is damaged: the next start reads active segments whole, and what was trimmed may show again")
+        found(
+            .damage,
+            path,
+            nil,
+            "is damaged: the next start reads active segments whole, and what was trimmed may show again"
+        )
         return [:]
     }
 
@@ -155,11 +160,23 @@ public struct StoreCheck {
             )
         }
         for name in names where name.contains(".torn-") {
-            found(.note, path + "/" + name, nil, "what a start cut off behind the last whole frame; goes with its segment")
+            found(
+                .note,
+                path + "/" + name,
+                nil,
+                "what a start cut off behind the last whole frame; goes with its segment"
+            )
         }
         // What the journal has is put into the segments before anybody looks.
-        if let mark, !isJournaled, mark.size >= Segment.header, segments.last.map({ $0.end < mark.base + mark.size }) ?? true {
-            found(.damage, path, nil, "ends at \(segments.last?.end ?? 0), and was synced up to \(mark.base + mark.size)")
+        if let mark, !isJournaled, mark.size >= Segment.header,
+            segments.last.map({ $0.end < mark.base + mark.size }) ?? true
+        {
+            found(
+                .damage,
+                path,
+                nil,
+                "ends at \(segments.last?.end ?? 0), and was synced up to \(mark.base + mark.size)"
+            )
         }
     }
 
@@ -206,7 +223,12 @@ public struct StoreCheck {
             }
             let rest = try file.read(Int(segment.size - offset), at: offset)
             if let next = DamagedFrames.next(rest, after: 0) {
-                found(.damage, name, offset, "no whole frame (\(error)); the next one stands at \(offset + UInt64(next.offset))")
+                found(
+                    .damage,
+                    name,
+                    offset,
+                    "no whole frame (\(error)); the next one stands at \(offset + UInt64(next.offset))"
+                )
                 at = offset + UInt64(next.offset)
             } else if offset >= tearFrom {
                 found(.note, name, offset, "a torn tail of \(segment.size - offset) bytes; the next start cuts it off")

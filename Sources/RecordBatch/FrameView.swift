@@ -110,6 +110,17 @@ public struct FrameView {
         return header.frameLength
     }
 
+    /// Whether the head of a frame of any version is whole: all versions have the checksum and what it covers in the same
+    /// places. A head that a crash tore may seem to be of another version.
+    public static func hasWholeHead(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= FrameLayout.envelope, bytes.load(UInt32.self, at: 0) == FrameLayout.magic else {
+            return false
+        }
+        let batch = FrameLayout.envelope + Int(bytes.load(UInt32.self, at: 48))
+        return batch + BatchLayout.uncovered <= bytes.count
+            && FrameEncoder.headerCRC(bytes, batch: batch) == bytes.load(UInt32.self, at: FrameLayout.headerCRC)
+    }
+
     /// Offset of the first record.
     public var baseOffset: Int64 { header.baseOffset }
     /// The last record's offset less the first one's.

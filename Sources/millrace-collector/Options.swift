@@ -42,6 +42,14 @@ struct Options: ParsableArguments {
 
     @Option(
         help: """
+            What all records may take on the disk, such as 500GB: puts are refused when it is reached, until retention or a \
+            deletion makes room; no record goes before its time. [MILLRACE_STORE_LIMIT] (default: what the disk has)
+            """
+    )
+    var storeLimit: String?
+
+    @Option(
+        help: """
             The keys of encrypted streams: a folder with a file for each, or a JSON file. [MILLRACE_ENCRYPTION_KEYS] \
             (default: DATA-DIR/keys, where alias/aws/kinesis is made when it is first asked for)
             """
@@ -64,6 +72,7 @@ struct Options: ParsableArguments {
 
     private static let names = [
         "data-dir", "listen", "account", "auth", "sink-root", "limits", "transition-millis", "audit-log",
+        "store-limit",
         "encryption-keys",
         "tls-cert",
         "tls-key",
@@ -131,6 +140,10 @@ struct Options: ParsableArguments {
         let transition = value("transition-millis", transitionMillis, default: 50, expecting: "0 to 60000") { text in
             Int(text).flatMap { (0...60_000).contains($0) ? $0 : nil }
         }
+        let storeBytes = value("store-limit", storeLimit, default: nil, expecting: "bytes, such as 500GB or 2TB") {
+            text in
+            ByteCount.parse(text).map(Optional.some)
+        }
         let keys = readable("encryption-keys", encryptionKeys)
         let (certificate, key) = (readable("tls-cert", tlsCert), readable("tls-key", tlsKey))
         if (certificate == nil) != (key == nil) {
@@ -146,6 +159,7 @@ struct Options: ParsableArguments {
             verifiesSignatures: verifies,
             transition: .milliseconds(transition),
             limits: serviceLimits,
+            storeBytes: storeBytes,
             auditLog: sources.find("audit-log", auditLog).map(\.text).map { $0 == "none" ? nil : $0 }
                 ?? folder + "/audit/audit.jsonl",
             sinkRoot: sources.find("sink-root", sinkRoot)?.text ?? folder + "/sinks",
@@ -170,6 +184,8 @@ struct Settings {
     var transition: Duration
     /// Nil: none.
     var limits: ServiceLimits?
+    /// Nil: what the disk has.
+    var storeBytes: UInt64?
     /// Nil: no trail is kept.
     var auditLog: String?
     var sinkRoot: String

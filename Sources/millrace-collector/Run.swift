@@ -48,7 +48,11 @@ struct Run: AsyncParsableCommand {
             clock_gettime(CLOCK_REALTIME, &time)
             return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
         }
-        let log = try EmbeddedLog.open(directory: settings.dataDir + "/log", logger: logger)
+        var store = EmbeddedLog.Configuration()
+        store.storeBytes = settings.storeBytes
+        // The others are for connections.
+        store.openFileLimit = min(4096, OpenFiles.raise() / 4)
+        let log = try EmbeddedLog.open(directory: settings.dataDir + "/log", configuration: store, logger: logger)
         let state = try EmbeddedState(path: settings.dataDir + "/state.sqlite")
         let collector = try await Collector.open(
             log: log,

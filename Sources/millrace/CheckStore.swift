@@ -24,7 +24,10 @@ struct CheckStore: AsyncParsableCommand {
         do {
             summary = try StoreCheck.run(directory: dir + "/log") { finding in tell(finding) }
         } catch let error as DiskError where error.isMissing {
-            throw Problem(description: "\(dir) holds no log (\(error.path)): name a collector's --data-dir", exitCode: 64)
+            throw Problem(
+                description: "\(dir) holds no log (\(error.path)): name a collector's --data-dir",
+                exitCode: 64
+            )
         } catch let error as DiskError {
             throw Problem(description: error.description)
         } catch let error as EmbeddedLog.InUse {

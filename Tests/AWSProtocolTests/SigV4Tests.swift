@@ -125,7 +125,7 @@ struct SigV4Tests {
 
     @Test(
         "times survive the way to text and back",
-        arguments: [0, 951_782_400_000, 1_709_164_800_000, 1_795_241_350_000] as [Int64]
+        arguments: [0, 951_782_400_000, 1_709_164_800_000, 1_795_241_350_000, -1_000, -55_578_405_600_000] as [Int64]
     )
     func times(milliseconds: Int64) {
         #expect(SigV4Time.milliseconds(SigV4Time.text(milliseconds)) == milliseconds)

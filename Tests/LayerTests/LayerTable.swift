@@ -10,7 +10,7 @@ enum LayerTable {
     }()
 
     private static let rows: [[String]] = [
-        ["StreamModel", "AWSProtocol", "DiskIO", "CSystemd", "CChecksums", "CZlib"],
+        ["StreamModel", "AWSProtocol", "DiskIO", "CSystemd", "CChecksums", "CPOSIX", "CZlib"],
         [
             "KinesisTypes", "FirehoseTypes", "DynamoDBTypes", "RecordBatch", "ShardLog", "StateStore",
             "ConfigurationFile", "AccessPolicy",
@@ -29,6 +29,7 @@ enum LayerTable {
     static let arrowsInsideALayer: [String: Set<String>] = [
         "Delivery": ["Collector"],
         "AWSProtocol": ["CChecksums"],
+        "DiskIO": ["CPOSIX"],
     ]
 
     /// Modules that only the named targets may import.

@@ -1,3 +1,4 @@
+import CChecksums
 import Foundation
 import RecordBatch
 import ShardLog
@@ -169,7 +170,16 @@ struct RecoveryTests {
         _ = try await fill(folder, 5, bytes: 40)
         let segment = try #require(try folder.segments(shard).last)
         var bytes = try Data(contentsOf: segment)
-        bytes[what == "header" ? 4 : 64 + 6] = 9
+        if what == "header" {
+            bytes[4] = 9
+        } else {
+            // All versions have their checksum in the same place.
+            bytes[64 + 6] = 9
+            let frame = [UInt8](bytes[64...])
+            var crc = crc32c(0, frame[..<12])
+            crc = crc32c(crc, frame[16..<64 + 21])
+            withUnsafeBytes(of: crc.littleEndian) { bytes.replaceSubrange(76..<80, with: $0) }
+        }
         try bytes.write(to: segment)
         let log = try folder.reopen()
         let error = #expect(throws: ShardLogError.self) { _ = try log.bounds(shard) }
@@ -250,4 +260,8 @@ struct RecoveryTests {
         #expect(throws: EmbeddedLog.InUse.self) { try folder.reopen() }
         await log.close()
     }
+}
+
+private func crc32c(_ start: UInt32, _ bytes: ArraySlice<UInt8>) -> UInt32 {
+    bytes.withUnsafeBytes { millrace_crc32c(start, $0.baseAddress, $0.count) }
 }

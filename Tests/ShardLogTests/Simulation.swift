@@ -47,6 +47,8 @@ final class Simulation {
         configuration.applyBytes = dice.pick([1, 600, 5_000])
         configuration.memoryBytes = dice.pick([0, 500, 20_000])
         configuration.journalFileBytes = dice.pick([200, 2_000, 20_000])
+        configuration.tightBytes = dice.pick([0, 10_000])
+        configuration.syncAllShards = dice.pick([1, 100])
         configuration.unmarkedBytes = dice.pick([1, 3_000, 100_000])
     }
 
@@ -181,7 +183,8 @@ final class Simulation {
                 list: rate(0.1),
                 makeFolder: rate(0.3),
                 move: rate(0.2),
-                remove: rate(0.2)
+                remove: rate(0.2),
+                capacity: dice.happens(0.2) ? disk.used + UInt64(dice.below(30_000)) : nil
             )
         )
     }

@@ -109,7 +109,7 @@ public final class SimulatedDisk: Disk {
 
 extension SimulatedFolder {
     /// All that is in it and in what is in it, as paths behind `path`, sorted by name in each folder.
-    fileprivate func paths(under path: String, _ names: (SimulatedFolder) -> [String: SimulatedNode]) -> [String] {
+    func paths(under path: String, _ names: (SimulatedFolder) -> [String: SimulatedNode]) -> [String] {
         names(self).sorted { $0.key < $1.key }.flatMap { name, node in
             let inner = path + "/" + name
             return switch node {
@@ -139,6 +139,8 @@ extension SimulatedDisk {
     public func remove(_ path: String) throws(DiskError) { try process().remove(path) }
 
     public func removeFolder(_ path: String) throws(DiskError) { try process().removeFolder(path) }
+
+    public func freeBytes(_ path: String) throws(DiskError) -> UInt64 { try process().freeBytes(path) }
 
     public func removeEmptyFolder(_ path: String) throws(DiskError) -> Bool {
         try process().removeEmptyFolder(path)

@@ -71,6 +71,10 @@ final class SimulatedFile: DiskFile {
         }
     }
 
+    func syncAll() throws(DiskError) {
+        try perform("syncfs") { machine throws(DiskError) in try machine.syncAll() }
+    }
+
     func truncate(to size: UInt64) throws(DiskError) {
         try perform("ftruncate", (size, 0)) { machine throws(DiskError) in
             guard isWritable, case .file(let file) = node else { throw DiskError("ftruncate", path, number: EINVAL) }

@@ -146,6 +146,22 @@ extension SimulatedMachine {
         journal.sync(folder)
     }
 
+    /// Goes on behind what fails, as the system does.
+    mutating func syncAll() throws(DiskError) {
+        var failure: DiskError?
+        func attempt(_ body: () throws(DiskError) -> Void) {
+            do throws(DiskError) { try body() } catch { failure = error }
+        }
+        for path in root.paths(under: "", \.entries) {
+            guard let node = try? root.node(path, "syncfs") else { continue }
+            switch node {
+            case .file(let file): attempt { () throws(DiskError) in try sync(file, path) }
+            case .folder(let folder): attempt { () throws(DiskError) in try sync(folder, "syncfs", path) }
+            }
+        }
+        if let failure { throw failure }
+    }
+
     /// See: man 2 rename, and fs/namei.c of Linux for the order in which it refuses.
     mutating func move(_ from: String, to: String) throws(DiskError) {
         func refuse(_ number: Int32) throws(DiskError) -> Never { throw DiskError("rename", from, number: number) }

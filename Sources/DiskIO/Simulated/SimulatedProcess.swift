@@ -58,6 +58,12 @@ struct SimulatedProcess: Disk {
         try removeDirectory(path)
     }
 
+    func freeBytes(_ path: String) throws(DiskError) -> UInt64 {
+        disk.machine.withLock { machine in
+            machine.faults.capacity.map { $0 - min($0, machine.used) } ?? .max
+        }
+    }
+
     func removeEmptyFolder(_ path: String) throws(DiskError) -> Bool {
         do throws(DiskError) {
             try removeDirectory(path)

@@ -1,3 +1,4 @@
+import Glibc
 import ShardLog
 import Synchronization
 
@@ -19,13 +20,14 @@ final class CommitThread: Sendable {
     func start() { LogThread.start { self.run() } }
 
     func add(_ request: LogRequest) {
-        let isTaken = queue.withLock { queue in
-            if queue.isStopping { return false }
+        let (isTaken, isFirst) = queue.withLock { queue in
+            if queue.isStopping { return (false, false) }
             queue.requests.append(request)
-            return true
+            return (true, queue.requests.count == 1)
         }
         if isTaken {
-            signal.raise()
+            // Behind the first one the thread is awake, or about to be.
+            if isFirst { signal.raise() }
         } else {
             // The log is closed: a program's last moments. Never from within the call: the caller may hold a lock.
             Task { request.completion(.failure(.unavailable("the log is closed", retryAfter: .seconds(1)))) }
@@ -59,10 +61,21 @@ final class CommitThread: Sendable {
         return true
     }
 
+    /// A put over many shards asks for each of them: while more come in, they are waited for, or they would need a second sync.
+    private func gather() {
+        var seen = 0
+        for _ in 0..<10 {
+            let count = queue.withLock { $0.requests.count }
+            if count < 2 || count == seen { return }
+            seen = count
+            usleep(30)
+        }
+    }
+
     private func run() {
         while true {
             signal.wait()
-            while turn() {}
+            repeat { gather() } while turn()
             let isDone = queue.withLock { queue in
                 queue.hasStopped = queue.isStopping && queue.requests.isEmpty
                 return queue.hasStopped

@@ -140,7 +140,7 @@ final class ShardFolder: Sendable {
     }
 
     /// Whether no crash can have left anything in it that nobody has looked at.
-    var isSound: Bool { isClean || state.withLock { $0.isLoaded } }
+    var isSound: Bool { !mustCut && (isClean || state.withLock { $0.isLoaded }) }
 
     var isGone: Bool { state.withLock { $0.isDeleted } }
 

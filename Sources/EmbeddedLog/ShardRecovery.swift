@@ -70,7 +70,10 @@ struct ShardRecovery {
         if case .broken(let offset, let error) = end { size = try settle(file, segment, at: offset, error) }
         if size > start ?? 0 { try rewrite(file, from: start ?? 0, to: size) }
         // Also when nothing was written: what a process cut off may be there again after a power cut.
-        if !isClean || size != start { try file.sync() }
+        if !isClean || size != start {
+            try file.sync()
+            try disk.syncFolder(path)
+        }
         state.segments[state.segments.count - 1].size = size
         state.indexes[segment.base] = index
         state.indexedFrom = start ?? 0

@@ -96,7 +96,7 @@ public final class EmbeddedLog: ShardLog {
         let settler = Settler(
             directory: directory,
             disk: disk,
-            anyFile: lock,
+            anyFile: try disk.open(directory + "/lock", .write),
             journal: journal,
             marks: replay.marks,
             configuration: configuration,

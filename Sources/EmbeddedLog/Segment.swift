@@ -56,7 +56,13 @@ struct Segment: Sendable, Equatable {
             try disk.remove(path)
             file = try disk.open(path, .createNew)
         }
-        try file.write(headerBytes(base: base), at: 0)
+        do throws(DiskError) {
+            try file.write(headerBytes(base: base), at: 0)
+        } catch {
+            // The next segment may begin elsewhere, and this one would stand in its middle.
+            try disk.remove(path)
+            throw error
+        }
         return file
     }
 }

@@ -115,9 +115,9 @@ extension ShardFolder {
         files.active = nil
         // The newest first: a crash that undoes some of it leaves no gap.
         for name in try disk.list(path).reversed() {
-            guard let base = Segment.base(ofName: name), let newest, base <= newest,
-                last.map({ base > $0.base }) ?? true
-            else { continue }
+            guard let base = Segment.base(ofName: name), last.map({ base > $0.base }) ?? true else { continue }
+            // What is none of ours is left alone, but for a file whose header could not be written, nor the file removed.
+            if base > newest ?? 0, try disk.open(path + "/" + name, .read).size() > Segment.header { continue }
             try disk.remove(path + "/" + name)
         }
         try disk.syncFolder(path)

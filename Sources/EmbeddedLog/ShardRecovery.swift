@@ -32,6 +32,11 @@ struct ShardRecovery {
             try disk.remove(path + "/" + last.name)
             state.segments.removeLast()
         }
+        for segment in state.segments.dropLast() where segment.isEmpty {
+            if try hasHeader(segment) { continue }
+            try disk.remove(path + "/" + segment.name)
+            state.segments.removeAll { $0.base == segment.base }
+        }
         // Also when nothing was removed: the process before may not have lived to make its removals durable.
         if !isClean { try disk.syncFolder(path) }
         state.first = max(mark?.first ?? 0, state.segments.first?.first ?? 0)

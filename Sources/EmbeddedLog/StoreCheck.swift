@@ -197,7 +197,9 @@ public struct StoreCheck {
         let name = path + "/" + segment.name
         let file = try disk.open(name, .read)
         guard Segment.isHeader(try file.read(Int(Segment.header), at: 0), base: segment.base) else {
-            found(tearFrom <= Segment.header ? .note : .damage, name, 0, "has no segment's header")
+            // Nothing was ever in an empty one.
+            let isHarmless = segment.isEmpty || tearFrom <= Segment.header
+            found(isHarmless ? .note : .damage, name, 0, "has no segment's header")
             return
         }
         var (at, index) = (Segment.header, SegmentIndex())

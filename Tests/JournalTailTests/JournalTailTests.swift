@@ -127,7 +127,8 @@ import Testing
         let checkpoints = first.checkpoints()
         first.stop()
         try journald.run("lines 101 200")
-        try journald.run("journalctl --rotate")
+        // Lines that come behind the rotation are not vacuumed.
+        try journald.run("journalctl --sync && journalctl --rotate")
         try journald.run("journalctl --vacuum-files=1")
         try journald.run("lines 301 10")
         let sequences = try journald.entries().compactMap {

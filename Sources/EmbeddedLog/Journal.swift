@@ -42,6 +42,8 @@ final class Journal: Sendable {
         var free: [UInt64] = []
         var nextGeneration: UInt64
         var nextSequence: UInt64 = 1
+        /// The last group that is synced.
+        var syncedSequence: UInt64 = 0
         /// A group failed: a new file must say so first.
         var isBroken = false
     }
@@ -108,6 +110,7 @@ final class Journal: Sendable {
         guard let file = state.withLock({ $0.current?.file }) else { return }
         do throws(DiskError) {
             try file.sync()
+            state.withLock { $0.syncedSequence = $0.nextSequence - 1 }
         } catch {
             state.withLock { state in
                 state.isBroken = true
@@ -189,19 +192,31 @@ final class Journal: Sendable {
         }.sorted()
     }
 
-    /// Files that hold groups which are not let go of, oldest first.
-    var generations: [UInt64] {
-        state.withLock { $0.full.map(\.generation) + ($0.current.map { [$0.generation] } ?? []) }
+    /// Calls `body` with each entry that counts and is not let go of, oldest first, and with the bytes it is of.
+    func forEachEntry(_ body: (JournalGroup.Entry, [UInt8]) throws(DiskError) -> Void) throws(DiskError) {
+        let (generations, synced) = state.withLock { state in
+            (state.full.map(\.generation) + (state.current.map { [$0.generation] } ?? []), state.syncedSequence)
+        }
+        var contents: [Content] = []
+        for generation in generations {
+            if let content = try Self.read(directory, generation, on: disk) { contents.append(content) }
+        }
+        for (index, content) in contents.enumerated() {
+            let end = Self.end(of: index, contents)
+            for group in content.groups where group.sequence < end && group.sequence <= synced {
+                for entry in group.entries { try body(entry, content.bytes) }
+            }
+        }
+    }
+
+    /// The sequence from which on groups of a file do not count: a later file began with it.
+    static func end(of index: Int, _ contents: [Content]) -> UInt64 {
+        contents.dropFirst(index + 1).map(\.firstSequence).min() ?? .max
     }
 
     /// Shards that have frames in them.
     var shards: [ShardFolder] {
         state.withLock { $0.full.flatMap(\.shards) + ($0.current.map { Array($0.shards.values) } ?? []) }
-    }
-
-    /// The whole groups of a file of this journal.
-    func read(_ generation: UInt64) throws(DiskError) -> Content? {
-        try Self.read(directory, generation, on: disk)
     }
 
     /// A file as it was read.

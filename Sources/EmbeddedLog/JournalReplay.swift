@@ -48,7 +48,7 @@ struct JournalReplay {
         var targets: [ShardRef: Target] = [:]
         for (index, content) in contents.enumerated() {
             // A group that failed may be there all the same: the file after it says so.
-            let end = contents.dropFirst(index + 1).map(\.firstSequence).min() ?? .max
+            let end = Journal.end(of: index, contents)
             for group in content.groups where group.sequence < end {
                 for entry in group.entries { try replay(entry, content.bytes, marks, &targets) }
             }

@@ -166,29 +166,25 @@ extension ShardFolder {
         // Those in memory alone are no loss.
         guard let (segments, first) = ifLoaded({ ($0.segments, $0.first) }) else { return }
         var touched: [UInt64: any DiskFile] = [:]
-        for generation in journal.generations {
-            guard let content = try journal.read(generation) else { continue }
-            for entry in content.groups.lazy.flatMap(\.entries) where entry.shard == ref {
-                guard let base = entry.base, entry.position >= first, segments.contains(where: { $0.base == base })
-                else {
-                    continue
-                }
-                let file: any DiskFile
-                if let open = touched[base] {
-                    file = open
-                } else {
-                    guard disk.exists(path + "/" + Segment(base: base).name) else { continue }
-                    file = try disk.open(path + "/" + Segment(base: base).name, .write)
-                    // The file may have been made for these frames.
-                    try file.write(Segment.headerBytes(base: base), at: 0)
-                    touched[base] = file
-                }
-                try content.bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
-                    try file.write(
-                        UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[entry.frames])),
-                        at: entry.position - base
-                    )
-                }
+        try journal.forEachEntry { entry, bytes throws(DiskError) in
+            guard entry.shard == ref, let base = entry.base, entry.position >= first,
+                segments.contains(where: { $0.base == base })
+            else { return }
+            let file: any DiskFile
+            if let open = touched[base] {
+                file = open
+            } else {
+                guard disk.exists(path + "/" + Segment(base: base).name) else { return }
+                file = try disk.open(path + "/" + Segment(base: base).name, .write)
+                // The file may have been made for these frames.
+                try file.write(Segment.headerBytes(base: base), at: 0)
+                touched[base] = file
+            }
+            try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+                try file.write(
+                    UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[entry.frames])),
+                    at: entry.position - base
+                )
             }
         }
         for file in touched.values { try file.sync() }

@@ -64,15 +64,16 @@ struct ShardRecovery {
         let file = try disk.open(path + "/" + segment.name, .write)
         let start = known(of: segment)
         var (index, last) = (SegmentIndex(), start == nil ? nil : mark?.last)
-        let end = try SegmentWalk(file: file, limit: segment.size, verifies: true).run(from: start ?? Segment.header) {
-            offset,
-            header in
-            index.note(arrival: header.arrivalMilliseconds, offset: offset)
-            last = ShardFolder.LastFrame(position: segment.base + offset, arrival: header.arrivalMilliseconds)
-            return true
+        var (from, size) = (start ?? Segment.header, segment.size)
+        while from < size {
+            let end = try SegmentWalk(file: file, limit: size, verifies: true).run(from: from) { offset, header in
+                index.note(arrival: header.arrivalMilliseconds, offset: offset)
+                last = ShardFolder.LastFrame(position: segment.base + offset, arrival: header.arrivalMilliseconds)
+                return true
+            }
+            guard case .broken(let offset, let error) = end else { break }
+            if let next = try settle(file, segment, at: offset, error) { from = next } else { size = offset }
         }
-        var size = segment.size
-        if case .broken(let offset, let error) = end { size = try settle(file, segment, at: offset, error) }
         if size > start ?? 0 { try rewrite(file, from: start ?? 0, to: size) }
         // Also when nothing was written: what a process cut off may be there again after a power cut.
         if !isClean || size != start {
@@ -115,13 +116,13 @@ struct ShardRecovery {
         return nil
     }
 
-    /// Decides on bytes that are no frame; returns what the segment's size is then.
+    /// Decides on bytes that are no frame; returns where the next frame stands, or nil when the segment ends with them now.
     private func settle(
         _ file: any DiskFile,
         _ segment: Segment,
         at offset: UInt64,
         _ error: FrameError
-    ) throws -> UInt64 {
+    ) throws -> UInt64? {
         if case .version(let version) = error {
             throw ShardLogError.corrupt(
                 "\(path)/\(segment.name) holds a frame of version \(version) at \(offset): start the program that wrote it"
@@ -133,10 +134,11 @@ struct ShardRecovery {
                 "a frame is damaged, and whole ones stand behind it",
                 metadata: ["file": "\(path)/\(segment.name)", "offset": "\(offset)", "error": "\(error)"]
             )
-            return segment.size
+            let bytes = try file.read(Int(segment.size - offset), at: offset)
+            return DamagedFrames.next(bytes, after: 0).map { offset + UInt64($0.offset) }
         }
         try cutTail(file, segment, at: offset)
-        return offset
+        return nil
     }
 
     /// Cuts off what is no whole frame, and keeps it beside: usually an append that a crash interrupted, but nobody can tell

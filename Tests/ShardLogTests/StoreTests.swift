@@ -35,7 +35,9 @@ struct StoreTests {
         try log.create(shard)
         let positions = try await fill(log, 0..<60)
         await log.close()
-        let indexes = try folder.segments(shard).dropLast().map { $0.deletingPathExtension().appendingPathExtension("index") }
+        let indexes = try folder.segments(shard).dropLast().map {
+            $0.deletingPathExtension().appendingPathExtension("index")
+        }
         let whole = try indexes.map { try Data(contentsOf: $0) }
         #expect(indexes.count >= 3)
         for path in indexes {

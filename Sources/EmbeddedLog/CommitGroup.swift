@@ -72,15 +72,11 @@ final class CommitPart: @unchecked Sendable {
     func close() { closes = true }
 
     /// Lets go of whole segments before a position. The active one stays, so that the tail is known.
-    func trim(first position: UInt64) -> [Segment] {
-        guard position > first else { return [] }
+    func trim(first position: UInt64) {
+        guard position > first else { return }
         first = min(position, tail)
         trims = true
-        let kept = segments.dropLast().firstIndex { $0.end > first } ?? max(0, segments.count - 1)
-        let removed = Array(segments[..<kept])
-        segments.removeFirst(kept)
-        gone += removed
-        return removed
+        gone += segments.removeSegments(before: first)
     }
 
     // MARK: - Carrying out
@@ -104,6 +100,7 @@ final class CommitPart: @unchecked Sendable {
         state.first = first
         if closes, closeFailure == nil { state.isClosed = true }
         for segment in gone { state.indexes[segment.base] = nil }
+        state.leftovers += gone
         let former = state.segments.last?.base
         state.segments = segments
         for frame in frames {
@@ -203,7 +200,7 @@ final class CommitGroup {
             if let expected, expected != tail { throw ShardLogError.conflict(actual: tail) }
             part.owner += 1
             outcome.owner = part.owner
-        case .trim(let first): outcome.gone = part.trim(first: first)
+        case .trim(let first): part.trim(first: first)
         }
         outcome.tail = Position(rawValue: part.tail)
         return outcome

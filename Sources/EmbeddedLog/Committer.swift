@@ -23,8 +23,6 @@ struct LogRequest: Sendable {
         var tail = Position.start
         /// Of an opened shard.
         var owner = 0
-        /// Segments that a trim let go of.
-        var gone: [Segment] = []
     }
 
     var shard: ShardFolder

@@ -151,13 +151,14 @@ extension EmbeddedLog {
 
     /// The arrival of the oldest frame that is shown; nil without one.
     func arrivalOfOldest(_ folder: ShardFolder) throws(ShardLogError) -> Int64? {
-        let first = try folder.with { $0.first }
+        let (first, oldest) = try folder.with { ($0.first, $0.oldest) }
+        if let oldest, oldest.first == first { return oldest.arrival }
         let slab = try read(folder.ref, from: Position(rawValue: first), maxBytes: 1)
-        return slab.frames.first.flatMap { frame in
-            slab.bytes.withUnsafeBytes { bytes in
-                (try? FrameHeader(peeking: UnsafeRawBufferPointer(rebasing: bytes[frame.range])))?.arrivalMilliseconds
-            }
+        let header = slab.frames.first.flatMap { frame in
+            slab.bytes.withUnsafeBytes { try? FrameHeader(peeking: UnsafeRawBufferPointer(rebasing: $0[frame.range])) }
         }
+        if let header { _ = folder.ifLoaded { $0.oldest = (first, header.arrivalMilliseconds) } }
+        return header?.arrivalMilliseconds
     }
 
     /// The first frame that arrived then or later. Segments are looked at by halves, by the arrival of their first frames.

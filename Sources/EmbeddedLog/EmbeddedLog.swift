@@ -253,9 +253,10 @@ public final class EmbeddedLog: ShardLog {
 
     public func trim(_ shard: ShardRef, arrivedBefore arrivalMilliseconds: Int64) async throws(ShardLogError) {
         let folder = try find(shard)
+        try removeLeftovers(folder)
         guard let first = try trimmed(folder, arrivedBefore: arrivalMilliseconds) else { return }
-        let outcome = try await thread.perform(.trim(first: first), on: folder)
-        try Self.translating { () throws(DiskError) in try remove(outcome.gone, of: folder) }
+        _ = try await thread.perform(.trim(first: first), on: folder)
+        try removeLeftovers(folder)
     }
 
     /// Where a shard begins without what arrived before; nil when it begins there already. Nothing to do is the usual case, and
@@ -268,16 +269,24 @@ public final class EmbeddedLog: ShardLog {
         return found > first ? found : nil
     }
 
-    /// Removes the files of segments that are trimmed.
-    func remove(_ gone: [Segment], of folder: ShardFolder) throws(DiskError) {
+    /// Removes the files of segments that are trimmed. What fails is tried again at the next trim.
+    func removeLeftovers(_ folder: ShardFolder) throws(ShardLogError) {
+        let gone = try folder.with { $0.leftovers }
         if gone.isEmpty { return }
         pages.forget(folder.ref)
-        let torn = try disk.list(folder.path).filter { $0.contains(".torn-") }
-        for segment in gone {
-            try disk.remove(folder.path + "/" + segment.name)
-            settler.stored(-Int64(segment.size))
-            try disk.remove(SegmentIndex.path(folder.path, segment))
-            for name in torn where name.hasPrefix(segment.name) { try disk.remove(folder.path + "/" + name) }
+        try Self.translating { () throws(DiskError) in
+            let torn = try disk.list(folder.path).filter { $0.contains(".torn-") }
+            for segment in gone {
+                for name in torn where name.hasPrefix(segment.name) { try disk.remove(folder.path + "/" + name) }
+                try disk.remove(SegmentIndex.path(folder.path, segment))
+                // Last: as long as it is there, the rest is found.
+                try disk.remove(folder.path + "/" + segment.name)
+                let wasThere = folder.ifLoaded { state in
+                    defer { state.leftovers.removeAll { $0.base == segment.base } }
+                    return state.leftovers.contains { $0.base == segment.base }
+                }
+                if wasThere == true { settler.stored(-Int64(segment.size)) }
+            }
         }
     }
 

@@ -197,21 +197,33 @@ final class Journal: Sendable {
         let (generations, synced) = state.withLock { state in
             (state.full.map(\.generation) + (state.current.map { [$0.generation] } ?? []), state.syncedSequence)
         }
-        var contents: [Content] = []
-        for generation in generations {
-            if let content = try Self.read(directory, generation, on: disk) { contents.append(content) }
-        }
-        for (index, content) in contents.enumerated() {
-            let end = Self.end(of: index, contents)
-            for group in content.groups where group.sequence < end && group.sequence <= synced {
+        try Self.forEachFile(directory, generations, on: disk) { content throws(DiskError) in
+            for group in content.groups where group.sequence <= synced {
                 for entry in group.entries { try body(entry, content.bytes) }
             }
         }
     }
 
-    /// The sequence from which on groups of a file do not count: a later file began with it.
-    static func end(of index: Int, _ contents: [Content]) -> UInt64 {
-        contents.dropFirst(index + 1).map(\.firstSequence).min() ?? .max
+    /// Calls `body` with each file that was begun, oldest first; one is in memory at a time. A group that failed may be there
+    /// all the same: a later file that begins with its sequence says so, and it is left out.
+    static func forEachFile(
+        _ directory: String,
+        _ generations: [UInt64],
+        on disk: any Disk,
+        _ body: (Content) throws(DiskError) -> Void
+    ) throws(DiskError) {
+        var begun: [(generation: UInt64, firstSequence: UInt64)] = []
+        for generation in generations {
+            let file = try disk.open(path(directory, generation), .read)
+            let first = firstSequence(try file.read(Int(header), at: 0), generation)
+            if let first { begun.append((generation, first)) }
+        }
+        for (index, file) in begun.enumerated() {
+            guard var content = try read(directory, file.generation, on: disk) else { continue }
+            let end = begun[(index + 1)...].map(\.firstSequence).min() ?? .max
+            content.groups.removeAll { $0.sequence >= end }
+            try body(content)
+        }
     }
 
     /// Shards that have frames in them.
@@ -221,9 +233,6 @@ final class Journal: Sendable {
 
     /// A file as it was read.
     struct Content {
-        var generation: UInt64
-        /// Groups of older files from this sequence on do not count.
-        var firstSequence: UInt64
         var bytes: [UInt8]
         var groups: [(sequence: UInt64, entries: [JournalGroup.Entry])]
     }
@@ -232,21 +241,22 @@ final class Journal: Sendable {
         header.withUnsafeBytes { millrace_crc32c(0, $0.baseAddress, 24) }
     }
 
+    /// What a file's header says; nil when the file was never begun.
+    private static func firstSequence(_ bytes: [UInt8], _ generation: UInt64) -> UInt64? {
+        guard bytes.count >= Int(header), bytes.load(UInt32.self, 0) == magic, bytes[4] == 1,
+            bytes.load(UInt64.self, 8) == generation, bytes.load(UInt32.self, 24) == checksum(bytes)
+        else { return nil }
+        return bytes.load(UInt64.self, 16)
+    }
+
     /// The whole groups of a file; nil when it was never begun.
     static func read(_ directory: String, _ generation: UInt64, on disk: any Disk) throws(DiskError) -> Content? {
         let file = try disk.open(path(directory, generation), .read)
         let bytes = try file.read(Int(try file.size()), at: 0)
-        guard bytes.count >= Int(header), bytes.load(UInt32.self, 0) == magic, bytes[4] == 1,
-            bytes.load(UInt64.self, 8) == generation, bytes.load(UInt32.self, 24) == checksum(bytes)
-        else { return nil }
-        var content = Content(
-            generation: generation,
-            firstSequence: bytes.load(UInt64.self, 16),
-            bytes: bytes,
-            groups: []
-        )
+        guard let firstSequence = firstSequence(bytes, generation) else { return nil }
+        var content = Content(bytes: bytes, groups: [])
         var at = Int(header)
-        var next = content.firstSequence
+        var next = firstSequence
         while let group = JournalGroup.read(bytes, at: at, generation: generation), group.sequence == next {
             content.groups.append((group.sequence, group.entries))
             (at, next) = (group.end, next + 1)

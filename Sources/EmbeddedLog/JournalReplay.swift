@@ -41,15 +41,9 @@ struct JournalReplay {
         }
         isClean = false
 
-        var contents: [Journal.Content] = []
-        for generation in generations {
-            if let content = try Journal.read(directory, generation, on: disk) { contents.append(content) }
-        }
         var targets: [ShardRef: Target] = [:]
-        for (index, content) in contents.enumerated() {
-            // A group that failed may be there all the same: the file after it says so.
-            let end = Journal.end(of: index, contents)
-            for group in content.groups where group.sequence < end {
+        try Journal.forEachFile(directory, generations, on: disk) { content throws(DiskError) in
+            for group in content.groups {
                 for entry in group.entries { try replay(entry, content.bytes, marks, &targets) }
             }
         }
@@ -64,7 +58,7 @@ struct JournalReplay {
         if !targets.isEmpty {
             logger.info(
                 "frames were moved from the journal to their files",
-                metadata: ["shards": "\(targets.count)", "files": "\(contents.count)"]
+                metadata: ["shards": "\(targets.count)", "files": "\(generations.count)"]
             )
         }
         return Result(marks: marks, isClean: false, nextGeneration: newest + 1)

@@ -77,4 +77,11 @@ extension [Segment] {
         }
         return low == 0 ? nil : low - 1
     }
+
+    /// Takes out those that hold nothing from a position on. The last one stays, so that the tail is known.
+    mutating func removeSegments(before position: UInt64) -> [Segment] {
+        let kept = dropLast().firstIndex { $0.end > position } ?? Swift.max(0, count - 1)
+        defer { removeFirst(kept) }
+        return Array(self[..<kept])
+    }
 }

@@ -31,6 +31,10 @@ final class ShardFolder: Sendable {
         var applied: TailMark?
         /// The base of the newest segment that has a file.
         var newestFile: UInt64?
+        /// When the oldest frame arrived that is shown, and what `first` was when that was looked up.
+        var oldest: (first: UInt64, arrival: Int64)?
+        /// Segments that are trimmed, and whose files are still there: a crash or an error came in between.
+        var leftovers: [Segment] = []
         /// Positions of damage that was told of.
         var toldDamage: Set<UInt64> = []
 

@@ -40,6 +40,7 @@ struct ShardRecovery {
         // Also when nothing was removed: the process before may not have lived to make its removals durable.
         if !isClean { try disk.syncFolder(path) }
         state.first = max(mark?.first ?? 0, state.segments.first?.first ?? 0)
+        state.leftovers = state.segments.removeSegments(before: state.first)
         if !state.segments.isEmpty { try recoverActive(&state) }
         if let mark, mark.base + mark.size > state.tail { try skip(to: mark.base + mark.size, &state) }
         if state.last == nil { state.last = try lastFrame(state.segments.dropLast()) }

@@ -48,15 +48,17 @@ final class SyncPool: Sendable {
         let finished = Signal()
         state.withLock { $0.work.append(Work(body: body, count: count, finished: finished)) }
         for wake in wakes.prefix(count - 1) { wake.raise() }
-        while runOne() {}
+        // Its own only: another's may take as long as a sync of the whole file system, and a commit waits for no settling.
+        while runOne(of: finished) {}
         finished.wait()
         state.withLock { $0.work.removeAll { $0.finished === finished } }
     }
 
-    /// Runs one job; false when none is left.
-    private func runOne() -> Bool {
+    /// Runs one job, of the given work or of any; false when none is left.
+    private func runOne(of own: Signal? = nil) -> Bool {
         let job = state.withLock { state -> (Work, Int)? in
-            guard let at = state.work.firstIndex(where: { $0.next < $0.count }) else { return nil }
+            let isOpen = { (work: Work) in work.next < work.count && (own == nil || work.finished === own) }
+            guard let at = state.work.firstIndex(where: isOpen) else { return nil }
             state.work[at].next += 1
             return (state.work[at], state.work[at].next - 1)
         }

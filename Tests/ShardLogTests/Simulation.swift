@@ -340,9 +340,9 @@ final class Simulation {
             LogRequest(shard: folder, action: .trim(first: first)) { result in box.withLock { $0 = result } }
         )
         while log.thread.turn() {}
-        guard case .success(let outcome)? = box.withLock({ $0 }) else { return }
+        guard case .success? = box.withLock({ $0 }) else { return }
         if let asked { shards[ref]?.trimmed(to: asked) }
-        try? log.remove(outcome.gone, of: folder)
+        try? log.removeLeftovers(folder)
     }
 }
 

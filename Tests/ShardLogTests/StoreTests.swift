@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import RecordBatch
 import ShardLog
+import Synchronization
 import Testing
 
 @testable import EmbeddedLog
@@ -75,6 +76,66 @@ struct StoreTests {
         _ = try await fill(log, 100..<105)
         #expect(try await log.readAll(shard).last?.number == 104)
         await log.close()
+    }
+
+    @Test(
+        "segments that a kill left behind a trim are removed by the next trim, also where nothing is appended any more"
+    )
+    func leftovers() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        var log = try open(folder)
+        try log.create(shard)
+        let positions = try await fill(log, 0..<60)
+        let before = try TemporaryFolder()
+        defer { before.remove() }
+        for path in try folder.segments(shard) {
+            try FileManager.default.copyItem(atPath: path.path, toPath: before.path + "/" + path.lastPathComponent)
+        }
+        try await log.trim(shard, arrivedBefore: 400)
+        await log.close()
+        let kept = try folder.segments(shard).map(\.lastPathComponent)
+        let all = try FileManager.default.contentsOfDirectory(atPath: before.path).sorted()
+        #expect(kept.count < all.count && kept.count > 1)
+        for name in all where !kept.contains(name) {
+            let path = try folder.segments(shard)[0].deletingLastPathComponent().path + "/" + name
+            try FileManager.default.copyItem(atPath: before.path + "/" + name, toPath: path)
+        }
+        log = try open(folder)
+        #expect(try log.bounds(shard).first == positions[40])
+        #expect(try await log.readAll(shard).map(\.number) == Array(40..<60))
+        try await log.trim(shard, arrivedBefore: 400)
+        #expect(try folder.segments(shard).map(\.lastPathComponent) == kept)
+        await log.close()
+    }
+
+    @Test("a caller of the pool does its own work only: it never waits for another's slow job")
+    func poolOwners() async throws {
+        let pool = SyncPool(threads: 1)
+        defer { pool.stop() }
+        let (begun, release) = (Signal(), Signal())
+        let slow = Mutex(0)
+        LogThread.start {
+            // Three jobs: one for its caller, one for the pool's thread, and one that nobody is free for.
+            pool.run(3) { _ in
+                slow.withLock { $0 += 1 }
+                begun.raise()
+                release.wait()
+                release.raise()
+            }
+        }
+        begun.wait()
+        while slow.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        let done = Mutex(0)
+        await withCheckedContinuation { continuation in
+            LogThread.start {
+                pool.run(2) { _ in done.withLock { $0 += 1 } }
+                continuation.resume()
+            }
+        }
+        #expect(done.withLock { $0 } == 2)
+        #expect(slow.withLock { $0 } == 2)
+        release.raise()
     }
 
     @Test("frames of many shards are read from memory, from the journal's segments, and after a kill from the journal")

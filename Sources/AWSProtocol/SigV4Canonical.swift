@@ -2,13 +2,15 @@ import Crypto
 
 /// Lower-case hexadecimal digits.
 func hexDigits(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
     var text: [UInt8] = []
+    text.reserveCapacity(64)
     for byte in bytes {
-        text.append(digits[Int(byte >> 4)])
-        text.append(digits[Int(byte & 15)])
+        text.append(digit(byte >> 4))
+        text.append(digit(byte & 15))
     }
     return String(decoding: text, as: UTF8.self)
+
+    func digit(_ value: UInt8) -> UInt8 { value < 10 ? 0x30 + value : 0x57 + value }
 }
 
 /// The texts that Signature Version 4 signs.
@@ -26,17 +28,38 @@ enum SigV4Canonical {
         query: [(name: String, value: String)],
         headers: [(name: String, value: String)],
         bodyHash: String
-    ) -> String {
-        let sorted = query.sorted { ($0.name, $0.value) < ($1.name, $1.value) }
-        var text = method + "\n" + canonicalPath(path) + "\n"
-        text += sorted.map { "\($0.name)=\($0.value)" }.joined(separator: "&") + "\n"
-        for header in headers { text += header.name + ":" + trimmed(header.value) + "\n" }
-        text += "\n" + headers.map(\.name).joined(separator: ";") + "\n" + bodyHash
+    ) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(1024)
+        text += method.utf8
+        text.append(newline)
+        text += canonicalPath(path).utf8
+        text.append(newline)
+        if !query.isEmpty {
+            let sorted = query.sorted { ($0.name, $0.value) < ($1.name, $1.value) }
+            text += sorted.map { "\($0.name)=\($0.value)" }.joined(separator: "&").utf8
+        }
+        text.append(newline)
+        for header in headers {
+            text += header.name.utf8
+            text.append(UInt8(ascii: ":"))
+            appendTrimmed(header.value, to: &text)
+            text.append(newline)
+        }
+        text.append(newline)
+        for (index, header) in headers.enumerated() {
+            if index > 0 { text.append(UInt8(ascii: ";")) }
+            text += header.name.utf8
+        }
+        text.append(newline)
+        text += bodyHash.utf8
         return text
     }
 
-    static func stringToSign(date: String, scope: String, request: String) -> String {
-        "AWS4-HMAC-SHA256\n\(date)\n\(scope)\n" + hexDigits(SHA256.hash(data: Array(request.utf8)))
+    private static let newline = UInt8(ascii: "\n")
+
+    static func stringToSign(date: String, scope: String, request: [UInt8]) -> String {
+        "AWS4-HMAC-SHA256\n\(date)\n\(scope)\n" + hexDigits(SHA256.hash(data: request))
     }
 
     /// The key of one day, region and service.
@@ -107,7 +130,17 @@ enum SigV4Canonical {
     }
 
     /// Without blanks at the ends, runs of blanks inside as one.
-    private static func trimmed(_ value: String) -> String {
-        value.split(separator: " ", omittingEmptySubsequences: true).joined(separator: " ")
+    private static func appendTrimmed(_ value: String, to text: inout [UInt8]) {
+        var isBlankDue = false
+        let start = text.count
+        for byte in value.utf8 {
+            if byte == UInt8(ascii: " ") {
+                isBlankDue = text.count > start
+            } else {
+                if isBlankDue { text.append(UInt8(ascii: " ")) }
+                isBlankDue = false
+                text.append(byte)
+            }
+        }
     }
 }

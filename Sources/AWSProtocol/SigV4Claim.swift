@@ -61,14 +61,25 @@ struct SigV4Claim {
 
     private init(header: String, _ request: SigV4Verifier.Request) throws(AWSError) {
         // Blanks and commas part the header's pieces, whatever stands first among them.
-        let pieces = header.split { $0 == "," || $0 == " " }
-        var parts: [Substring: String] = [:]
+        let pieces = header.utf8.split { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }
+        var (credential, signature, names) = (String?.none, String?.none, String?.none)
         for piece in pieces.dropFirst() {
-            let pair = piece.split(separator: "=", maxSplits: 1)
-            if pair.count == 2 { parts[pair[0]] = String(pair[1]) }
+            guard let sign = piece.firstIndex(of: UInt8(ascii: "=")), piece.index(after: sign) < piece.endIndex else {
+                continue
+            }
+            let value = String(Substring(piece[piece.index(after: sign)...]))
+            switch Substring(piece[..<sign]) {
+            case "Credential": credential = value
+            case "Signature": signature = value
+            case "SignedHeaders": names = value
+            default: break
+            }
         }
-        var missing = ["Credential", "Signature", "SignedHeaders"].filter { parts[Substring($0)] == nil }
-            .map { "Authorization header requires '\($0)' parameter. " }
+        var missing: [String] = []
+        for (name, value) in [("Credential", credential), ("Signature", signature), ("SignedHeaders", names)]
+        where value == nil {
+            missing.append("Authorization header requires '\(name)' parameter. ")
+        }
         let date = request.header("x-amz-date") ?? request.header("date")
         if date == nil {
             missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
@@ -77,10 +88,10 @@ struct SigV4Claim {
             // The header is the client's own, and may hold a signature, never a secret.
             throw Self.incomplete(missing.joined() + "Authorization=\(header)")
         }
-        algorithm = pieces.first.map(String.init) ?? ""
-        credential = parts["Credential"] ?? ""
-        signedHeaders = Self.names(parts["SignedHeaders"] ?? "")
-        signature = parts["Signature"] ?? ""
+        algorithm = pieces.first.map { String(Substring($0)) } ?? ""
+        self.credential = credential ?? ""
+        signedHeaders = Self.names(names ?? "")
+        self.signature = signature ?? ""
         self.date = date ?? ""
         token = request.header("x-amz-security-token")
     }
@@ -88,7 +99,7 @@ struct SigV4Claim {
     static func incomplete(_ message: String) -> AWSError { AWSError("IncompleteSignatureException", message) }
 
     private static func names(_ text: String) -> [String] {
-        text.split(separator: ";").map { $0.lowercased() }
+        text.utf8.split(separator: UInt8(ascii: ";")).map { String(Substring($0)).asHeaderName }
     }
 }
 
@@ -102,9 +113,10 @@ struct SigV4Scope {
 
     /// Takes a credential apart; slashes at its end do not count.
     init(_ credential: String) throws(AWSError) {
-        var text = credential[...]
-        while text.hasSuffix("/") { text = text.dropLast() }
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        var text = credential.utf8[...]
+        while text.last == UInt8(ascii: "/") { text = text.dropLast() }
+        let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
         guard parts.count == 5 else {
             throw SigV4Claim.incomplete(
                 "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
@@ -136,7 +148,7 @@ struct SigV4Scope {
         if terminator != "aws4_request" {
             problems += "Credential should be scoped with a valid terminator: 'aws4_request', not '\(terminator)'. "
         }
-        let today = date.prefix(8)
+        let today = Substring(date.utf8.prefix(8))
         if day != today {
             problems +=
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "

@@ -37,7 +37,6 @@ public struct SigV4Verifier: Sendable {
         var method: String
         var path: String
         var query: String
-        /// Names in lower case.
         var headers: [(name: String, value: String)]
 
         /// - Parameters:
@@ -48,10 +47,11 @@ public struct SigV4Verifier: Sendable {
             self.method = method
             self.path = path
             self.query = query
-            self.headers = headers.map { (name: $0.name.lowercased(), value: $0.value) }
+            self.headers = headers
         }
 
-        func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+        /// The first of that name, which is given in lower case.
+        func header(_ name: String) -> String? { headers.first { $0.name.isHeader(name) }?.value }
     }
 
     /// Verifies; `now` is milliseconds since 1970, `service` the one the target names.
@@ -110,10 +110,13 @@ public struct SigV4Verifier: Sendable {
     ) throws(AWSError) {
         var signed: [(name: String, value: String)] = []
         for name in claim.signedHeaders {
-            let values = request.headers.filter { $0.name == name }.map(\.value)
-            signed.append((name, values.joined(separator: ",")))
+            var value: String?
+            for header in request.headers where header.name.isHeader(name) {
+                value = value.map { $0 + "," + header.value } ?? header.value
+            }
+            signed.append((name, value ?? ""))
         }
-        var query = SigV4Canonical.query(request.query)
+        var query = request.query.isEmpty ? [] : SigV4Canonical.query(request.query)
         if claim.isInQuery { query.removeAll { $0.name == "X-Amz-Signature" } }
         let canonical = SigV4Canonical.request(
             method: request.method,

@@ -1,3 +1,4 @@
+import AWSProtocol
 import Collector
 
 /// A request as it came in, whole.
@@ -16,11 +17,15 @@ struct HTTPExchange: Sendable {
 
     /// The first header of that name, which is given in lower case; compared without case.
     func header(_ name: String) -> String? {
-        headers.first { $0.name.utf8.count == name.utf8.count && $0.name.lowercased() == name }?.value
+        headers.first { $0.name.isHeader(name) }?.value
     }
 
-    var path: String { String(target.prefix { $0 != "?" }) }
-    var query: String { target.firstIndex(of: "?").map { String(target[target.index(after: $0)...]) } ?? "" }
+    /// Whether it asks for little work that reads no file: a put of a record that is no larger than 16 KiB.
+    var isShortPut: Bool { body.count <= 16 << 10 && (header("x-amz-target")?.hasSuffix(".PutRecord") ?? false) }
+
+    var path: String { queryMark.map { String(target[..<$0]) } ?? target }
+    var query: String { queryMark.map { String(target[target.utf8.index(after: $0)...]) } ?? "" }
+    private var queryMark: String.Index? { target.utf8.firstIndex(of: UInt8(ascii: "?")) }
 }
 
 /// What goes back.

@@ -10,6 +10,16 @@ enum MediaType: Equatable {
 
     /// Parameters and blanks are passed over.
     init(_ header: String?) {
+        switch header {
+        // As nearly all write it.
+        case "application/x-amz-json-1.1":
+            self = .json11
+            return
+        case "application/x-amz-cbor-1.1":
+            self = .cbor
+            return
+        default: break
+        }
         var name = (header ?? "").prefix { $0 != ";" }
         while name.last?.isWhitespace ?? false { name.removeLast() }
         switch name.drop(while: \.isWhitespace).lowercased() {

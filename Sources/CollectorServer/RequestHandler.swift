@@ -123,7 +123,7 @@ final class RequestHandler: ChannelDuplexHandler {
         shared.traffic.began()
         let (loop, bound) = (context.eventLoop, NIOLoopBound(self, eventLoop: context.eventLoop))
         let respond = shared.respond
-        Task {
+        Task(executorPreference: exchange.isShortPut ? LoopExecutor(loop: loop) : nil) {
             let answer = await respond(exchange)
             loop.execute { bound.value.answer(answer) }
         }

@@ -36,9 +36,10 @@ struct Target {
 
     /// Nil when there is no such operation.
     init?(_ header: String?) {
-        guard let header, let dot = header.lastIndex(of: "."), let service = Service(header[..<dot]) else { return nil }
+        guard let header, let dot = header.utf8.lastIndex(of: UInt8(ascii: ".")), let service = Service(header[..<dot])
+        else { return nil }
         self.service = service
-        operation = String(header[header.index(after: dot)...])
+        operation = String(header[header.utf8.index(after: dot)...])
         guard service.operations.contains(operation) else { return nil }
     }
 

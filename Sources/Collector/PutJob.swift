@@ -79,7 +79,7 @@ struct PutJob {
             if rounds == 1, let throttle, refuse(beyond: throttle, round, routes) {
                 round = try encode(routes, sifting: sifting, key: key)
             }
-            let verdicts = await submit(round, routes)
+            let verdicts = await submit(&round, routes)
             var isDone = true
             var refused: Set<Int> = []
             for (slot, verdict) in verdicts.enumerated() {
@@ -147,8 +147,10 @@ struct PutJob {
     // MARK: - Encoding
 
     private struct Round {
-        /// By slot: the records that a shard is asked to take.
+        /// By slot: the records that a shard is asked to take, until it has been.
         var parts: [RecordRun?]
+        /// By slot: how many they were, and bytes of data and keys.
+        var submitted: [(records: Int, bytes: Int)] = []
         /// Per entry: the slot in the routes, or −1 when it takes no part in this round.
         var slots: [Int32]
         /// Per entry: its index within its run.
@@ -283,13 +285,14 @@ struct PutJob {
 
     // MARK: - Storing
 
-    private func submit(_ round: Round, _ routes: Routes) async -> [Verdict?] {
+    private func submit(_ round: inout Round, _ routes: Routes) async -> [Verdict?] {
         let join = PutJoin(slots: round.parts.count)
+        round.submitted = round.parts.map { part in part.map { ($0.count, $0.userBytes) } ?? (0, 0) }
         return await withCheckedContinuation { continuation in
             join.begin(expecting: round.parts.count { $0 != nil }, continuation)
-            for (slot, part) in round.parts.enumerated() {
-                guard let part else { continue }
-                let admission = routes.writers[slot].enqueue(part, sifting: round.siftings[slot]) { result in
+            for slot in round.parts.indices {
+                guard let part = round.parts[slot].take() else { continue }
+                let admission = routes.writers[slot].enqueue(consume part, sifting: round.siftings[slot]) { result in
                     switch result {
                     case .success(let placement): join.complete(slot, .placed(placement))
                     case .failure(let failure): join.complete(slot, .failed(failure))
@@ -356,10 +359,10 @@ struct PutJob {
             default: break
             }
         }
-        for (slot, part) in round.parts.enumerated() where !refused.contains(slot) {
-            guard case .placed? = verdicts[slot], let part else { continue }
-            userBytes += part.userBytes
-            routes.writers[slot].traffic.meters.stored(records: part.count, bytes: part.userBytes)
+        for (slot, part) in round.submitted.enumerated() where !refused.contains(slot) {
+            guard case .placed? = verdicts[slot] else { continue }
+            userBytes += part.bytes
+            routes.writers[slot].traffic.meters.stored(records: part.records, bytes: part.bytes)
         }
         // A duplicate may still be on its way to the disk: its answer waits for it.
         var ends: [Int: Position?] = [:]

@@ -54,7 +54,8 @@ final class ShardWriter: Sendable {
     private let state = Mutex(State())
 
     private struct Pending {
-        var run: RecordRun
+        /// nil once it is taken to be sealed.
+        var run: RecordRun?
         var completion: Completion
     }
 
@@ -146,7 +147,8 @@ final class ShardWriter: Sendable {
         sifting: Sifting? = nil,
         completion: @escaping Completion
     ) -> Admission {
-        let run = run
+        // A run that nobody else has is sealed where it stands, so it is handed on and never copied.
+        var run: RecordRun? = consume run
         return state.withLock { state in
             switch state.phase {
             case .unopened: return .needsOpening
@@ -155,7 +157,7 @@ final class ShardWriter: Sendable {
             }
             // A failure since the first look may have taken away what a record was a duplicate of.
             if let sifting, sifting.epoch != state.epoch { return .overlaps }
-            for range in run.producers where range.first <= range.last {
+            for range in run?.producers ?? [] where range.first <= range.last {
                 let own = state.own(range.producer)
                 if let sifting {
                     if sifting.own[range.producer] != own { return .overlaps }
@@ -163,13 +165,14 @@ final class ShardWriter: Sendable {
                     return .overlaps
                 }
             }
-            for range in run.producers where range.first <= range.last {
+            for range in run?.producers ?? [] where range.first <= range.last {
                 state.queued[range.producer] = max(range.last, state.queued[range.producer] ?? .min)
             }
-            let isSmall = run.byteCount < Self.mergeLimit
-            state.pendingRecords += run.count
-            state.pendingBytes += run.byteCount
-            state.pending.append(Pending(run: run, completion: completion))
+            let (records, bytes) = (run?.count ?? 0, run?.byteCount ?? 0)
+            let isSmall = bytes < Self.mergeLimit
+            state.pendingRecords += records
+            state.pendingBytes += bytes
+            state.pending.append(Pending(run: run.take(), completion: completion))
             if state.inFlight == 0 || !isSmall || state.pendingRecords > 10_000 || state.pendingBytes > 1 << 20 {
                 seal(&state)
             }
@@ -258,22 +261,26 @@ final class ShardWriter: Sendable {
     // MARK: - Under the lock
 
     private func seal(_ state: inout State) {
-        let waiting = state.pending
-        guard !waiting.isEmpty, let appender = state.appender else { return }
-        state.pending = []
+        guard !state.pending.isEmpty, let appender = state.appender else { return }
+        var waiting: [Pending] = []
+        swap(&waiting, &state.pending)
         (state.pendingRecords, state.pendingBytes) = (0, 0)
         let arrival = max(now(), state.lastArrival)
         state.lastArrival = arrival
 
         var frames: [AppendFrame] = []
-        var places: [(frame: Int, firstIndex: Int)] = []
+        var sealed: [Sealed] = []
+        frames.reserveCapacity(1)
+        sealed.reserveCapacity(waiting.count)
         var group: [RecordRun] = []
         var groupRecords = 0
         func flush(_ state: inout State) {
             if group.isEmpty { return }
             let count = groupRecords
+            var runs: [RecordRun] = []
+            swap(&runs, &group)
             let bytes = FrameEncoder.seal(
-                group,
+                consume runs,
                 shard: ref.index,
                 baseOffset: state.nextOffset,
                 arrivalMilliseconds: arrival,
@@ -283,38 +290,37 @@ final class ShardWriter: Sendable {
             state.nextOffset += Int64(count)
             state.bytesSinceSnapshot += bytes.count
             frames.append(AppendFrame(bytes: bytes, arrivalMilliseconds: arrival))
-            group = []
             groupRecords = 0
         }
-        for item in waiting {
-            let isSmall = item.run.byteCount < Self.mergeLimit
+        for index in waiting.indices {
+            guard let run = waiting[index].run.take() else { continue }
+            let isSmall = run.byteCount < Self.mergeLimit
             // A frame has one key, or none: each put's run has the one that its stream had then.
-            let isOther = group.first.map { $0.key !== item.run.key } ?? false
-            if !isSmall || isOther || groupRecords + item.run.count > 60_000 { flush(&state) }
-            places.append((frames.count, groupRecords))
-            group.append(item.run)
-            groupRecords += item.run.count
+            let isOther = group.first.map { $0.key !== run.key } ?? false
+            if !isSmall || isOther || groupRecords + run.count > 60_000 { flush(&state) }
+            sealed.append(
+                Sealed(
+                    producers: run.producers,
+                    completion: waiting[index].completion,
+                    frame: frames.count,
+                    firstIndex: groupRecords
+                )
+            )
+            groupRecords += run.count
+            group.append(consume run)
             if !isSmall { flush(&state) }
         }
         flush(&state)
 
         state.inFlight += 1
         state.sealed += 1
-        let sealed = zip(waiting, places).map { item, place in
-            Sealed(
-                producers: item.run.producers,
-                completion: item.completion,
-                frame: place.frame,
-                firstIndex: place.firstIndex
-            )
-        }
         let epoch = state.epoch
-        appender.append(frames) { [self] result in
+        appender.append(frames) { [self, sealed] result in
             let actions = self.state.withLock { state in
                 // An answer to an append behind one that failed, perhaps after the shard was opened anew: it fails too, and
                 // says nothing of what was queued since.
                 if state.epoch != epoch { return [@Sendable () -> Void]() }
-                return self.finish(&state, result, sealed.map(\.producers), arrival)
+                return self.finish(&state, result, sealed, arrival)
             }
             switch result {
             case .success(let positions):
@@ -340,7 +346,7 @@ final class ShardWriter: Sendable {
     private func finish(
         _ state: inout State,
         _ result: Result<[Position], ShardLogError>,
-        _ producers: [[ProducerRange]],
+        _ sealed: [Sealed],
         _ arrival: Int64
     ) -> [@Sendable () -> Void] {
         switch result {
@@ -349,11 +355,14 @@ final class ShardWriter: Sendable {
             state.answered += 1
             // The last frame's own position: a snapshot taken here must not skip frames whose completions are to come.
             if let last = positions.last { state.last = last }
-            for range in producers.joined() where range.first <= range.last {
-                state.producers.note(range.producer, last: range.last, seen: arrival)
-                if state.queued[range.producer] == range.last { state.queued[range.producer] = nil }
+            for item in sealed {
+                for range in item.producers where range.first <= range.last {
+                    state.producers.note(range.producer, last: range.last, seen: arrival)
+                    if state.queued[range.producer] == range.last { state.queued[range.producer] = nil }
+                }
             }
             if state.inFlight == 0 { seal(&state) }
+            if state.barriers.isEmpty { return [] }
             let answered = state.answered
             let reached = state.barriers.filter { $0.after <= answered }
             state.barriers.removeAll { $0.after <= answered }

@@ -93,6 +93,23 @@ struct ShardWriterTests {
         #expect(outcomes.stored == [1, 2, 2, 2, 2, 3])
     }
 
+    @Test("a run that goes alone is not copied on its way into the log")
+    func inPlace() {
+        open()
+        var written: UnsafeRawPointer?
+        var run = RecordRun(reserving: 100_000)
+        run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 50_000) { value in
+            value.initializeMemory(as: UInt8.self, repeating: 7)
+            written = UnsafeRawPointer(value.baseAddress)
+        }
+        _ = writer.enqueue(consume run) { _ in }
+        appender.frames.withLock { frames in
+            frames[0].withUnsafeBytes { bytes in
+                #expect(written.map { $0 - bytes.baseAddress! } == bytes.count - 50_000 - 1)
+            }
+        }
+    }
+
     @Test("merges runs of one key, and begins a frame where the key changes, comes or goes")
     func keys() throws {
         open()

@@ -18,9 +18,9 @@ struct FrameTests {
         return run
     }
 
-    private func seal(_ runs: [RecordRun]) -> [UInt8] {
+    private func seal(_ runs: consuming [RecordRun]) -> [UInt8] {
         FrameEncoder.seal(
-            runs,
+            consume runs,
             shard: 0,
             baseOffset: 1000,
             arrivalMilliseconds: 1_795_000_000_123,
@@ -46,6 +46,21 @@ struct FrameTests {
 
     private func isEqual(_ one: [Record], _ other: [Record]) -> Bool {
         one.count == other.count && zip(one, other).allSatisfy { $0.key == $1.key && $0.value == $1.value }
+    }
+
+    @Test("a plain run that nobody else has is sealed where it stands")
+    func inPlace() {
+        // Where `fill` wrote a value, and where the frame has it.
+        var written: UnsafeRawPointer?
+        var run = RecordRun(reserving: 100_000)
+        run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 50_000) { value in
+            value.initializeMemory(as: UInt8.self, repeating: 7)
+            written = UnsafeRawPointer(value.baseAddress)
+        }
+        let frame = seal([consume run])
+        frame.withUnsafeBytes { bytes in
+            #expect(written.map { $0 - bytes.baseAddress! } == bytes.count - 50_000 - 1)
+        }
     }
 
     @Test("give back what was put in, from any record on")

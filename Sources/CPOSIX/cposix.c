@@ -1,6 +1,13 @@
 #define _GNU_SOURCE
 #include "CPOSIX.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 int millrace_syncfs(int file) { return syncfs(file); }
+
+int millrace_write_out(int file, int waits) {
+    unsigned int flags = SYNC_FILE_RANGE_WRITE;
+    if (waits) flags |= SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+    return sync_file_range(file, 0, 0, flags);
+}

@@ -57,6 +57,9 @@ public protocol DiskFile: AnyObject, Sendable {
     /// Makes durable all that was written on the file's file system, names too (syncfs). Throws when something of it is not,
     /// without saying what: also what was written since the file was opened or this was called last, and failed meanwhile.
     func syncAll() throws(DiskError)
+    /// Hands what is not written yet to the disk, and waits for that where `waits` is true. It makes nothing durable, and takes
+    /// work off the sync that follows. An error means what a sync's does, and no later one tells of it.
+    func writeOut(waits: Bool) throws(DiskError)
     /// Cuts the file, or lengthens it with zeros.
     func truncate(to size: UInt64) throws(DiskError)
     /// Takes the file for this process alone; false when another one has it.

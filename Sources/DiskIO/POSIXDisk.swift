@@ -170,6 +170,10 @@ final class POSIXFile: DiskFile {
         guard millrace_syncfs(file) == 0 else { throw DiskError("syncfs", path) }
     }
 
+    func writeOut(waits: Bool) throws(DiskError) {
+        guard millrace_write_out(file, waits ? 1 : 0) == 0 else { throw DiskError("sync_file_range", path) }
+    }
+
     func truncate(to size: UInt64) throws(DiskError) {
         guard ftruncate(file, off_t(size)) == 0 else { throw DiskError("ftruncate", path) }
     }

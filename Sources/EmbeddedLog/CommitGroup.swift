@@ -134,42 +134,42 @@ final class CommitPart: @unchecked Sendable {
 /// Requests that are made durable together.
 final class CommitGroup {
     private(set) var parts: [CommitPart] = []
-    private let requests: [LogRequest]
-    private var outcomes: [Result<LogRequest.Outcome, ShardLogError>] = []
-    private var partOf: [CommitPart?] = []
+    private var ends: [CommitEnd] = []
 
-    /// - Parameter refusal: why nothing may be appended.
+    /// - Parameters:
+    ///   - number: none that a group before it had.
+    ///   - refusal: why nothing may be appended.
     init(
         _ requests: [LogRequest],
+        number: Int,
         _ configuration: EmbeddedLog.Configuration,
         directBytes: Int,
         refusal: ShardLogError?
     ) {
-        self.requests = requests
-        outcomes.reserveCapacity(requests.count)
-        var known: [ObjectIdentifier: CommitPart] = [:]
+        ends.reserveCapacity(requests.count)
         for request in requests {
-            var part: CommitPart?
+            var end = CommitEnd(request: request)
             do throws(ShardLogError) {
-                let found: CommitPart
-                if let part = known[ObjectIdentifier(request.shard)] {
-                    found = part
+                let part: CommitPart
+                if request.shard.committing.group == number {
+                    part = parts[request.shard.committing.part]
                 } else {
-                    found = try request.shard.with { state throws(ShardLogError) in
+                    part = try request.shard.with { state throws(ShardLogError) in
                         CommitPart(request.shard, state, directBytes: directBytes, applyBytes: configuration.applyBytes)
                     }
-                    known[ObjectIdentifier(request.shard)] = found
-                    parts.append(found)
+                    request.shard.committing.group = number
+                    request.shard.committing.part = parts.count
+                    parts.append(part)
                 }
-                part = found
+                end.part = part
                 if let refusal, case .append = request.action { throw refusal }
-                outcomes.append(.success(try Self.plan(request, found, configuration)))
+                try Self.plan(&end, part, configuration)
             } catch {
                 // What its owner has appended behind it in this group fails, too.
                 request.appender?.fail(error)
-                outcomes.append(.failure(error))
+                end.failure = error
             }
-            partOf.append(part)
+            ends.append(end)
         }
     }
 
@@ -179,18 +179,17 @@ final class CommitGroup {
     }
 
     private static func plan(
-        _ request: LogRequest,
+        _ end: inout CommitEnd,
         _ part: CommitPart,
         _ configuration: EmbeddedLog.Configuration
-    ) throws(ShardLogError) -> LogRequest.Outcome {
-        var outcome = LogRequest.Outcome()
-        switch request.action {
-        case .append(let frames, let appender):
+    ) throws(ShardLogError) {
+        switch end.request.action {
+        case .append(let frames, let appender, _):
             try check(appender, part)
             for frame in frames where frame.bytes.count > FrameEncoder.byteLimit {
                 throw ShardLogError.tooLarge(limit: FrameEncoder.byteLimit)
             }
-            outcome.positions = part.append(frames, segmentBytes: configuration.segmentBytes)
+            end.positions = part.append(frames, segmentBytes: configuration.segmentBytes)
         case .close(let appender):
             try check(appender, part)
             part.close()
@@ -199,11 +198,10 @@ final class CommitGroup {
             let tail = Position(rawValue: part.tail)
             if let expected, expected != tail { throw ShardLogError.conflict(actual: tail) }
             part.owner += 1
-            outcome.owner = part.owner
+            end.outcome.owner = part.owner
         case .trim(let first): part.trim(first: first)
         }
-        outcome.tail = Position(rawValue: part.tail)
-        return outcome
+        end.outcome.tail = Position(rawValue: part.tail)
     }
 
     private static func check(_ appender: EmbeddedAppender, _ part: CommitPart) throws(ShardLogError) {
@@ -214,22 +212,25 @@ final class CommitGroup {
         }
     }
 
-    /// Answers every request, in order.
-    func complete() {
-        for (index, request) in requests.enumerated() {
-            var outcome = outcomes[index]
-            if case .success = outcome, let part = partOf[index] {
+    /// How every request ended, in order. Nothing that comes later is planned before its appender knows.
+    func end() -> [CommitEnd] {
+        for index in ends.indices {
+            if ends[index].failure == nil, let part = ends[index].part {
                 if let failure = part.failure {
-                    outcome = .failure(failure)
-                } else if case .close = request.action, let failure = part.closeFailure {
-                    outcome = .failure(failure)
+                    ends[index].failure = failure
+                } else if case .close = ends[index].request.action {
+                    ends[index].failure = part.closeFailure
                 }
+                ends[index].part = nil
             }
-            switch outcome {
-            case .failure(let error): request.appender?.fail(error)
-            case .success(let outcome): request.appender?.moveTail(outcome.tail)
+            guard let appender = ends[index].request.appender else { continue }
+            if let failure = ends[index].failure {
+                appender.fail(failure)
+            } else {
+                appender.moveTail(ends[index].outcome.tail)
             }
-            request.completion(outcome)
         }
+        defer { ends = [] }
+        return ends
     }
 }

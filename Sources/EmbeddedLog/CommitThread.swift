@@ -13,11 +13,16 @@ final class CommitThread: Sendable {
     private let queue = Mutex(Queue())
     private let signal = Signal()
     private let committer: Committer
+    /// Groups so far: `turn`'s caller's alone.
+    nonisolated(unsafe) private var groups = 0
 
     init(_ committer: Committer) { self.committer = committer }
 
     /// Starts the thread. Without it somebody calls `turn`.
-    func start() { LogThread.start { self.run() } }
+    func start() {
+        committer.completer.start()
+        LogThread.start { self.run() }
+    }
 
     func add(_ request: LogRequest) {
         let (isTaken, isFirst) = queue.withLock { queue in
@@ -30,7 +35,9 @@ final class CommitThread: Sendable {
             if isFirst { signal.raise() }
         } else {
             // The log is closed: a program's last moments. Never from within the call: the caller may hold a lock.
-            Task { request.completion(.failure(.unavailable("the log is closed", retryAfter: .seconds(1)))) }
+            var end = CommitEnd(request: request)
+            end.failure = .unavailable("the log is closed", retryAfter: .seconds(1))
+            Task { [end] in end.tell() }
         }
     }
 
@@ -47,6 +54,7 @@ final class CommitThread: Sendable {
         queue.withLock { $0.isStopping = true }
         signal.raise()
         while !queue.withLock({ $0.hasStopped }) { try? await Task.sleep(for: .milliseconds(1)) }
+        await committer.completer.stop()
     }
 
     /// Commits what is queued. Returns false when that is nothing.
@@ -57,7 +65,8 @@ final class CommitThread: Sendable {
             return queue.requests
         }
         if requests.isEmpty { return false }
-        committer.commit(requests)
+        groups += 1
+        committer.commit(requests, number: groups)
         return true
     }
 

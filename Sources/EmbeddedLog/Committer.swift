@@ -7,7 +7,7 @@ import Synchronization
 /// One thing that is to happen to a shard, in the order in which it was asked for.
 struct LogRequest: Sendable {
     enum Action: Sendable {
-        case append([AppendFrame], EmbeddedAppender)
+        case append([AppendFrame], EmbeddedAppender, @Sendable (Result<[Position], ShardLogError>) -> Void)
         case close(EmbeddedAppender)
         /// Makes a new owner, when the tail is where it is expected.
         case open(expecting: Position?)
@@ -17,8 +17,6 @@ struct LogRequest: Sendable {
 
     /// What came of it.
     struct Outcome: Sendable {
-        /// Of appended frames.
-        var positions: [Position] = []
         /// The tail behind it.
         var tail = Position.start
         /// Of an opened shard.
@@ -27,12 +25,13 @@ struct LogRequest: Sendable {
 
     var shard: ShardFolder
     var action: Action
-    var completion: @Sendable (Result<Outcome, ShardLogError>) -> Void
+    /// An append has its own.
+    var completion: @Sendable (Result<Outcome, ShardLogError>) -> Void = { _ in }
 
     /// Whose request it is.
     var appender: EmbeddedAppender? {
         switch action {
-        case .append(_, let appender), .close(let appender): appender
+        case .append(_, let appender, _), .close(let appender): appender
         case .open, .trim: nil
         }
     }
@@ -60,6 +59,7 @@ struct LogRequest: Sendable {
 final class Committer: Sendable {
     let journal: Journal
     let settler: Settler
+    let completer: Completer
     private let configuration: EmbeddedLog.Configuration
     private let logger: Logger
 
@@ -68,12 +68,14 @@ final class Committer: Sendable {
         self.settler = settler
         self.configuration = configuration
         self.logger = logger
+        completer = Completer(isThreaded: configuration.syncThreads > 0)
     }
 
-    func commit(_ requests: [LogRequest]) {
+    func commit(_ requests: [LogRequest], number: Int) {
         let isTight = settler.isTight()
         let group = CommitGroup(
             requests,
+            number: number,
             configuration,
             directBytes: isTight ? 1 : configuration.directBytes,
             refusal: settler.refusal
@@ -81,7 +83,7 @@ final class Committer: Sendable {
         write(group)
         sync(group)
         for part in group.parts { show(part) }
-        group.complete()
+        completer.complete(group.end())
         settler.committed(group.parts)
     }
 
@@ -126,7 +128,9 @@ final class Committer: Sendable {
         do throws(DiskError) {
             try journal.write(&record, of: journaled.map(\.shard))
         } catch {
-            for part in journaled { part.fail(Self.syncFailure(error)) }
+            // Also on a full disk: until the next file says otherwise, a group that looks whole counts. What is missing of it
+            // may be zeros that stood there before.
+            for part in journaled { part.fail(.unknown(error.description)) }
         }
     }
 
@@ -183,7 +187,7 @@ final class Committer: Sendable {
             try journal.sync()
         } catch {
             logger.error("a sync of the journal failed", metadata: ["error": "\(error)"])
-            for part in parts { part.fail(Self.syncFailure(error)) }
+            for part in parts { part.fail(.unknown(error.description)) }
         }
     }
 

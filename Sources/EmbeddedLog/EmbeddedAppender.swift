@@ -42,9 +42,7 @@ final class EmbeddedAppender: ShardAppender {
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     ) {
         thread.add(
-            LogRequest(shard: shard, action: .append(frames, self)) { result in
-                completion(result.map { $0.positions })
-            }
+            LogRequest(shard: shard, action: .append(frames, self, completion))
         )
     }
 

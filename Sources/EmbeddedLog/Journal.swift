@@ -26,7 +26,7 @@ final class Journal: Sendable {
         /// Where the next group goes.
         var end: UInt64
         /// Shards with frames in it.
-        var shards: [ObjectIdentifier: ShardFolder] = [:]
+        var shards: [ShardFolder] = []
     }
 
     /// A full file, whose shards are to be synced before it is let go of.
@@ -89,19 +89,20 @@ final class Journal: Sendable {
     func write(_ group: inout JournalGroup, of shards: [ShardFolder]) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             if state.current.map({ $0.end >= fileBytes }) ?? true { try begin(&state) }
-            guard var file = state.current else { return }
-            let bytes = group.seal(generation: file.generation, sequence: state.nextSequence)
+            guard let file = state.current else { return }
             // Also a group that fails has taken its number: the next file starts behind it.
             do throws(DiskError) {
-                try file.file.write(bytes, at: file.end)
+                try group.write(to: file.file, at: file.end, generation: file.generation, sequence: state.nextSequence)
             } catch {
                 state.isBroken = true
                 throw error
             }
             state.nextSequence += 1
-            file.end += UInt64(bytes.count)
-            for shard in shards { file.shards[ObjectIdentifier(shard)] = shard }
-            state.current = file
+            state.current?.end += UInt64(group.bytes.count)
+            for shard in shards where shard.committing.journal != file.generation {
+                shard.committing.journal = file.generation
+                state.current?.shards.append(shard)
+            }
         }
     }
 
@@ -125,7 +126,7 @@ final class Journal: Sendable {
     func rotate() {
         state.withLock { state in
             guard let current = state.current else { return }
-            state.full.append(Full(generation: current.generation, shards: Array(current.shards.values)))
+            state.full.append(Full(generation: current.generation, shards: current.shards))
             state.current = nil
         }
     }
@@ -152,7 +153,7 @@ final class Journal: Sendable {
         try file.write(bytes, at: 0)
         try disk.syncFolder(directory + "/" + Self.folder)
         if let current = state.current {
-            state.full.append(Full(generation: current.generation, shards: Array(current.shards.values)))
+            state.full.append(Full(generation: current.generation, shards: current.shards))
         }
         state.nextGeneration += 1
         state.current = File(generation: generation, file: file, end: Self.header)
@@ -228,7 +229,7 @@ final class Journal: Sendable {
 
     /// Shards that have frames in them.
     var shards: [ShardFolder] {
-        state.withLock { $0.full.flatMap(\.shards) + ($0.current.map { Array($0.shards.values) } ?? []) }
+        state.withLock { $0.full.flatMap(\.shards) + ($0.current?.shards ?? []) }
     }
 
     /// A file as it was read.

@@ -1,4 +1,5 @@
 import CChecksums
+import DiskIO
 import ShardLog
 
 /// What a commit group did to many shards, in one piece.
@@ -51,7 +52,9 @@ struct JournalGroup {
         _ count: Int
     ) {
         let name = shard.stream.utf8
-        bytes += [kind, UInt8(name.count), 0, 0]
+        bytes.append(kind)
+        bytes.append(UInt8(name.count))
+        bytes.append(little: UInt16(0))
         bytes.append(little: shard.index)
         bytes.append(little: base)
         bytes.append(little: position)
@@ -62,8 +65,13 @@ struct JournalGroup {
 
     private mutating func pad() { while bytes.count % 8 != 0 { bytes.append(0) } }
 
-    /// The whole group.
-    mutating func seal(generation: UInt64, sequence: UInt64) -> [UInt8] {
+    /// Writes the whole group.
+    mutating func write(
+        to file: any DiskFile,
+        at offset: UInt64,
+        generation: UInt64,
+        sequence: UInt64
+    ) throws(DiskError) {
         bytes.withUnsafeMutableBytes { bytes in
             bytes.storeBytes(of: Self.magic.littleEndian, toByteOffset: 0, as: UInt32.self)
             bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
@@ -72,7 +80,7 @@ struct JournalGroup {
             let crc = millrace_crc32c(0, bytes.baseAddress! + 8, bytes.count - 8)
             bytes.storeBytes(of: crc.littleEndian, toByteOffset: 4, as: UInt32.self)
         }
-        return bytes
+        try file.write(bytes, at: offset)
     }
 
     // MARK: - Reading

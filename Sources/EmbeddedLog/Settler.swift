@@ -20,8 +20,9 @@ final class Settler: Sendable {
         var kept: [(shard: ShardFolder, through: UInt64, bytes: Int)] = []
         var keptHead = 0
         var keptBytes = 0
-        /// Shards whose file is open.
-        var opened: [ObjectIdentifier: ShardFolder] = [:]
+        /// Shards whose file is open, and how often it was begun anew to list them.
+        var opened: [ShardFolder] = []
+        var openedCount = 1
         /// Of all segments, where that is limited.
         var storedBytes: Int64 = 0
         /// Why the last try failed.
@@ -77,7 +78,10 @@ final class Settler: Sendable {
                 }
                 guard let last = part.frames.last else { continue }
                 state.storedBytes += Int64(part.frameBytes)
-                state.opened[ObjectIdentifier(part.shard)] = part.shard
+                if part.shard.committing.opened != state.openedCount {
+                    part.shard.committing.opened = state.openedCount
+                    state.opened.append(part.shard)
+                }
                 if part.wantsApply { state.waiting.append(part.shard) }
                 state.kept.append((part.shard, last.position, part.frameBytes))
                 state.keptBytes += part.frameBytes
@@ -248,6 +252,7 @@ final class Settler: Sendable {
             begun.append((shard, started.writes))
         }
         do throws(DiskError) {
+            try writeOut(begun.map(\.shard))
             try anyFile.syncAll()
         } catch {
             // Whichever file it was: also of shards that only the newer files of the journal have.
@@ -258,6 +263,17 @@ final class Settler: Sendable {
             try shard.files.withLock { files throws(DiskError) in try shard.settled(&files, writes: writes) }
         }
         return marks
+    }
+
+    /// Writes to the disk what `syncAll` would write at once: a few files at a time, so that a sync of the journal finds no
+    /// more than those before it.
+    private func writeOut(_ shards: [ShardFolder]) throws(DiskError) {
+        let files = shards.compactMap { $0.files.withLock { $0.active } }
+        let ahead = 8
+        for index in 0..<(files.count + ahead) {
+            if index < files.count { try files[index].writeOut(waits: false) }
+            if index >= ahead { try files[index - ahead].writeOut(waits: true) }
+        }
     }
 
     private func settle(_ shard: ShardFolder) throws(DiskError) -> TailMark? {
@@ -284,8 +300,9 @@ final class Settler: Sendable {
     private func closeFiles() {
         let surplus = state.withLock { state in
             guard state.opened.count > configuration.openFileLimit else { return [ShardFolder]() }
-            defer { state.opened = [:] }
-            return Array(state.opened.values)
+            defer { state.opened = [] }
+            state.openedCount += 1
+            return state.opened
         }
         for shard in surplus { shard.releaseFile() }
     }

@@ -80,11 +80,24 @@ final class ShardFolder: Sendable {
         var isSuspect = false
     }
 
+    /// What the commits note of it, to find it again without looking it up.
+    struct Committing {
+        /// The group that it has a part in, and which part that is.
+        var group = 0
+        var part = 0
+        /// The newest generation of the journal that has frames of it.
+        var journal: UInt64 = 0
+        /// The settler's count of open files that it is in.
+        var opened = 0
+    }
+
     let ref: ShardRef
     let path: String
     let disk: any Disk
     let logger: Logger
     let waiters = WaiterList()
+    /// The commit thread's alone.
+    nonisolated(unsafe) var committing = Committing()
     /// Locked before `state` where both are.
     let files = Mutex(Files())
     private let state = Mutex(State())

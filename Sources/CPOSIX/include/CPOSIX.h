@@ -6,4 +6,8 @@
 // syncfs(2): 0, or -1 with errno.
 int millrace_syncfs(int file);
 
+// sync_file_range(2) over the whole file: hands its dirty pages to the disk, and waits for them where `waits` is not 0. 0, or -1
+// with errno.
+int millrace_write_out(int file, int waits);
+
 #endif

@@ -136,6 +136,12 @@ let package = Package(
             path: "Tests/Bench/encryption",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "catch-up-bench",
+            dependencies: ["DiskIO", "EmbeddedLog", "RecordBatch", "ShardLog", logging],
+            path: "Tests/Bench/catchup",
+            swiftSettings: strict
+        ),
         // tests
         tests("DiskIOTests", ["DiskIO"]),
         tests("AWSProtocolTests", ["AWSProtocol"]),

@@ -102,8 +102,8 @@ let package = Package(
         library(
             "Agent",
             [
-                "AWSClient", "AWSProtocol", "ConfigurationFile", "FileTail", "JournalTail", "StreamModel", "CChecksums",
-                grdb, crypto, logging,
+                "AWSClient", "AWSProtocol", "ConfigurationFile", "DiskIO", "FileTail", "JournalTail", "StreamModel",
+                "CChecksums", grdb, crypto, logging,
             ]
         ),
         library(
@@ -122,7 +122,8 @@ let package = Package(
         program(
             "millrace-collector",
             [
-                "CollectorServer", "Collector", "Delivery", "LeaseTable", "EmbeddedLog", "EmbeddedState", "StreamKeys",
+                "CollectorServer", "Collector", "Delivery", "DiskIO", "LeaseTable", "EmbeddedLog", "EmbeddedState",
+                "StreamKeys",
                 "AuditTrail", "AWSProtocol", "ConfigurationFile", "StreamModel", "CSystemd", lifecycle, unixSignals,
             ]
         ),

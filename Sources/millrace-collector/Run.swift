@@ -4,6 +4,7 @@ import CSystemd
 import Collector
 import CollectorServer
 import Delivery
+import DiskIO
 import EmbeddedLog
 import EmbeddedState
 import Glibc
@@ -51,7 +52,7 @@ struct Run: AsyncParsableCommand {
         var store = EmbeddedLog.Configuration()
         store.storeBytes = settings.storeBytes
         // The others are for connections.
-        store.openFileLimit = min(4096, OpenFiles.raise() / 4)
+        store.openFileLimit = min(4096, (OpenFiles.raise() ?? 1024) / 4)
         let log = try EmbeddedLog.open(directory: settings.dataDir + "/log", configuration: store, logger: logger)
         let state = try EmbeddedState(path: settings.dataDir + "/state.sqlite")
         let collector = try await Collector.open(

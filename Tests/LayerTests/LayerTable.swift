@@ -21,7 +21,7 @@ enum LayerTable {
         ],
         ["Collector", "Delivery", "Agent", "Consumer"],
         ["CollectorServer", "Console"],
-        ["millrace-agent", "millrace-collector", "millrace-worker", "millrace", "encryption-bench"],
+        ["millrace-agent", "millrace-collector", "millrace-worker", "millrace", "encryption-bench", "catch-up-bench"],
     ]
 
     /// The arrows inside one layer, each with a reason in the design: a delivery stream is a client of the collector,
@@ -42,7 +42,7 @@ enum LayerTable {
         Reservation(what: "SQLite", allowed: ["EmbeddedState", "Agent"], matches: { $0.hasPrefix("GRDB") }),
         Reservation(
             what: "an engine",
-            allowed: ["millrace-collector", "millrace"],
+            allowed: ["millrace-collector", "millrace", "catch-up-bench"],
             matches: { $0 == "EmbeddedLog" || $0 == "EmbeddedState" }
         ),
         Reservation(what: "Foundation (44 MB of it)", allowed: [], matches: { $0 == "Foundation" }),

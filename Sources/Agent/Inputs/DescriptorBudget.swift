@@ -1,4 +1,4 @@
-import Glibc
+import DiskIO
 
 /// How many files the flows may hold open. A file that is not held open is lost when it is moved or deleted unread, so the
 /// more the better: as many as the process may have, less what everything else needs.
@@ -8,17 +8,9 @@ enum DescriptorBudget {
 
     /// Raises the process's limit as far as it goes (`ulimit -Hn`, LimitNOFILE=), and returns each flow's share.
     static func share(flows: Int) -> Int {
-        var limit = rlimit()
-        // RLIMIT_NOFILE, whose name Swift's Glibc module gives another type.
-        let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard getrlimit(files, &limit) == 0 else { return 256 }
-        if limit.rlim_cur < limit.rlim_max {
-            var raised = limit
-            raised.rlim_cur = limit.rlim_max
-            if setrlimit(files, &raised) == 0 { limit = raised }
-        }
+        guard let limit = OpenFiles.raise() else { return 256 }
         // The table of a million descriptors is more than any folder needs.
-        let total = Int(clamping: min(limit.rlim_cur, 1 << 20))
+        let total = min(limit, 1 << 20)
         return max(16, (total - reserve) / max(1, flows))
     }
 }

@@ -124,7 +124,8 @@ let package = Package(
             [
                 "CollectorServer", "Collector", "Delivery", "DiskIO", "LeaseTable", "EmbeddedLog", "EmbeddedState",
                 "StreamKeys",
-                "AuditTrail", "AWSProtocol", "ConfigurationFile", "StreamModel", "CSystemd", lifecycle, unixSignals,
+                "AuditTrail", "AWSProtocol", "ConfigurationFile", "StreamModel", "CPOSIX", "CSystemd", lifecycle,
+                unixSignals,
             ]
         ),
         program("millrace-agent", ["Agent", "AWSClient", "ConfigurationFile", "CSystemd", lifecycle, unixSignals]),

@@ -49,6 +49,7 @@ struct Run: AsyncParsableCommand {
             clock_gettime(CLOCK_REALTIME, &time)
             return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
         }
+        Heap.keepBlocks()
         var store = EmbeddedLog.Configuration()
         store.storeBytes = settings.storeBytes
         // The others are for connections.

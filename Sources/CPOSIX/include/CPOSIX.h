@@ -10,4 +10,7 @@ int millrace_syncfs(int file);
 // with errno.
 int millrace_write_out(int file, int waits);
 
+// mallopt(3): from how many bytes on a block is mapped for itself, and how many free bytes at a heap's end are kept. 0, or -1.
+int millrace_keep_blocks(int mapped, int kept);
+
 #endif

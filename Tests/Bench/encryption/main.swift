@@ -2,8 +2,8 @@
 //
 //     swift build -c release --product encryption-bench && .build/release/encryption-bench
 //
-// Each figure is the median of many rounds; runs are made outside of the time taken, and are referred to from elsewhere while
-// they are sealed, as in the collector.
+// Each figure is the median of many rounds; runs are made outside of the time taken, and nobody else has them when they are
+// sealed, as in the collector: a plain one is sealed where it stands.
 
 import Glibc
 import RecordBatch
@@ -25,8 +25,8 @@ func run(records: Int, bytes: Int, key: FrameKey?) -> RecordRun {
     return run
 }
 
-func seal(_ run: RecordRun) -> [UInt8] {
-    FrameEncoder.seal([run], shard: 0, baseOffset: 0, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
+func seal(_ run: consuming RecordRun) -> [UInt8] {
+    FrameEncoder.seal([consume run], shard: 0, baseOffset: 0, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
 }
 
 func median(_ rounds: Int, _ body: () -> Void) -> Double {
@@ -36,6 +36,20 @@ func median(_ rounds: Int, _ body: () -> Void) -> Double {
         body()
         return microseconds() - start
     }
+    return times.sorted()[rounds / 2]
+}
+
+func medianOfSealing(_ rounds: Int, _ make: () -> RecordRun) -> Double {
+    var frames = 0
+    let times = (0..<rounds).map { _ in
+        let run = make()
+        let start = microseconds()
+        let frame = seal(consume run)
+        let end = microseconds()
+        frames += min(1, frame.count)
+        return end - start
+    }
+    precondition(frames == rounds)
     return times.sorted()[rounds / 2]
 }
 
@@ -66,10 +80,9 @@ let key = FrameKey(root, name: "alias/aws/kinesis", stream: "bench", salt: 1)
 let dataKey = root.dataKey(salt: 1, stream: "bench")
 var sink = 0
 for (name, records, rounds) in [("PutRecord of 1 KiB", 1, 20_000), ("PutRecords of 500 x 1 KiB", 500, 2000)] {
-    let plain = run(records: records, bytes: 1024, key: nil)
-    let encrypted = run(records: records, bytes: 1024, key: key)
-    let (plainFrame, encryptedFrame) = (seal(plain), seal(encrypted))
-    let sealing = [plain, encrypted].map { run in median(rounds) { sink &+= seal(run).count } }
+    let make = [nil, key].map { key in { run(records: records, bytes: 1024, key: key) } }
+    let (plainFrame, encryptedFrame) = (seal(make[0]()), seal(make[1]()))
+    let sealing = make.map { medianOfSealing(rounds, $0) }
     let reading = [plainFrame, encryptedFrame].map { frame in median(rounds) { sink &+= read(frame, dataKey) } }
     print("\(name), \(encryptedFrame.count - plainFrame.count) bytes more")
     for (what, times) in [("seal", sealing), ("read", reading)] {

@@ -13,7 +13,8 @@ extension Collector {
     func open(_ writer: ShardWriter, of stream: Stream) async throws(AWSError) {
         try await stream.control.withLock { () async throws(AWSError) in
             do {
-                try await prepare(writer)
+                // It reads what stands in the log, and whoever puts a record may run where nothing may wait for a disk.
+                try await withTaskExecutorPreference(globalConcurrentExecutor) { try await prepare(writer) }
             } catch let error as ShardLogError {
                 // Sealed under us by a reshard that is not finished: the next round waits for it.
                 if error == .closed { return }

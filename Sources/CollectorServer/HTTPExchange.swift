@@ -21,7 +21,10 @@ struct HTTPExchange: Sendable {
     }
 
     /// Whether it asks for little work that reads no file: a put of a record that is no larger than 16 KiB.
-    var isShortPut: Bool { body.count <= 16 << 10 && (header("x-amz-target")?.hasSuffix(".PutRecord") ?? false) }
+    var isShortPut: Bool {
+        body.count <= 16 << 10 && header("content-encoding") == nil
+            && (header("x-amz-target")?.hasSuffix(".PutRecord") ?? false)
+    }
 
     var path: String { queryMark.map { String(target[..<$0]) } ?? target }
     var query: String { queryMark.map { String(target[target.utf8.index(after: $0)...]) } ?? "" }

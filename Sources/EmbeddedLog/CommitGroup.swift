@@ -24,6 +24,8 @@ final class CommitPart: @unchecked Sendable {
     private let wasClosed: Bool
     private let applyBytes: Int
     private var gone: [Segment] = []
+    /// The syncs of its file that had failed when its frames were written.
+    var failedSyncs = 0
     var owner: Int
     /// The tail before the group.
     let durableTail: UInt64

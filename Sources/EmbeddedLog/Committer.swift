@@ -137,6 +137,7 @@ final class Committer: Sendable {
     private func writeDirectly(_ part: CommitPart, _ files: inout ShardFolder.Files) throws(DiskError) {
         do throws(DiskError) {
             try part.shard.write(part.frames, into: part.segments, synced: part.durableTail, &files)
+            part.failedSyncs = files.failedSyncs
         } catch {
             part.shard.mustCut = true
             throw error
@@ -166,7 +167,7 @@ final class Committer: Sendable {
         do throws(DiskError) {
             try part.shard.files.withLock { files throws(DiskError) in
                 do throws(DiskError) {
-                    try part.shard.sync(&files)
+                    try part.shard.sync(&files, since: part.failedSyncs)
                     if files.hasNewName {
                         try part.shard.disk.syncFolder(part.shard.path)
                         files.hasNewName = false

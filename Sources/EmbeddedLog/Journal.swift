@@ -163,12 +163,11 @@ final class Journal: Sendable {
     func release(_ generation: UInt64) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             guard state.full.first?.generation == generation else { return }
-            if state.free.count < 2 {
-                state.free.append(generation)
-            } else {
-                try disk.remove(path(generation))
-                try disk.syncFolder(directory + "/" + Self.folder)
+            if state.free.count >= 2, let oldest = state.free.first {
+                try Self.remove(directory, oldest, on: disk)
+                state.free.removeFirst()
             }
+            state.free.append(generation)
             state.full.removeFirst()
         }
     }
@@ -177,11 +176,16 @@ final class Journal: Sendable {
     func removeFree() throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             while let generation = state.free.first {
-                try disk.remove(path(generation))
+                try Self.remove(directory, generation, on: disk)
                 state.free.removeFirst()
             }
-            try disk.syncFolder(directory + "/" + Self.folder)
         }
+    }
+
+    /// Removes a file, durably before a later one may go: that may be what says that a group of this one does not count.
+    static func remove(_ directory: String, _ generation: UInt64, on disk: any Disk) throws(DiskError) {
+        try disk.remove(path(directory, generation))
+        try disk.syncFolder(directory + "/" + folder)
     }
 
     // MARK: - Reading

@@ -53,8 +53,7 @@ struct JournalReplay {
             marks[ref] = target.mark.merged(with: marks[ref])
         }
         try writeMarks(marks)
-        for generation in generations { try disk.remove(Journal.path(directory, generation)) }
-        try disk.syncFolder(folder)
+        for generation in generations { try Journal.remove(directory, generation, on: disk) }
         if !targets.isEmpty {
             logger.info(
                 "frames were moved from the journal to their files",

@@ -268,11 +268,12 @@ final class Settler: Sendable {
     /// Writes to the disk what `syncAll` would write at once: a few files at a time, so that a sync of the journal finds no
     /// more than those before it.
     private func writeOut(_ shards: [ShardFolder]) throws(DiskError) {
-        let files = shards.compactMap { $0.files.withLock { $0.active } }
         let ahead = 8
-        for index in 0..<(files.count + ahead) {
-            if index < files.count { try files[index].writeOut(waits: false) }
-            if index >= ahead { try files[index - ahead].writeOut(waits: true) }
+        for index in 0..<(shards.count + ahead) {
+            if index < shards.count { try shards[index].files.withLock { $0.active }?.writeOut(waits: false) }
+            guard index >= ahead else { continue }
+            let shard = shards[index - ahead]
+            try shard.files.withLock { files throws(DiskError) in try shard.waitForWriting(&files) }
         }
     }
 

@@ -103,6 +103,25 @@ extension ShardFolder {
         } catch {
             // The kernel may have dropped the pages and call the next sync a success.
             if files.isDirty { files.isSuspect = true }
+            files.failedSyncs += 1
+            throw error
+        }
+    }
+
+    /// Makes durable what was written when so many syncs had failed. Fails when another has since: somebody else was told what
+    /// became of it.
+    func sync(_ files: inout Files, since failedSyncs: Int) throws(DiskError) {
+        try sync(&files)
+        guard files.failedSyncs == failedSyncs else { throw DiskError("fdatasync", path, number: EIO) }
+    }
+
+    /// Waits for what `writeOut` has begun.
+    func waitForWriting(_ files: inout Files) throws(DiskError) {
+        do throws(DiskError) {
+            try files.active?.writeOut(waits: true)
+        } catch {
+            files.isSuspect = true
+            files.failedSyncs += 1
             throw error
         }
     }

@@ -78,6 +78,9 @@ final class ShardFolder: Sendable {
         var isDirty = false
         /// A sync failed while it did: they may be missing on the disk, whatever a later sync says.
         var isSuspect = false
+        /// Grows with every sync that fails: the system tells of an error once, and whoever wrote and did not sync yet must
+        /// learn of it, too.
+        var failedSyncs = 0
     }
 
     /// What the commits note of it, to find it again without looking it up.

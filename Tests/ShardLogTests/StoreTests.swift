@@ -109,6 +109,22 @@ struct StoreTests {
         await log.close()
     }
 
+    @Test("journal files go oldest first: a later one may say that a group of an older one does not count")
+    func journalOrder() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeFolders("/log/journal")
+        let journal = Journal(directory: "/log", disk: disk, fileBytes: 1, nextGeneration: 1)
+        for position in 1...4 {
+            var group = JournalGroup()
+            group.append(first: UInt64(position), of: shard)
+            try journal.write(&group, of: [])
+            try journal.sync()
+        }
+        #expect(try Journal.generations("/log", on: disk) == [1, 2, 3, 4])
+        for generation in 1...3 { try journal.release(UInt64(generation)) }
+        #expect(try Journal.generations("/log", on: disk) == [2, 3, 4])
+    }
+
     @Test("a caller of the pool does its own work only: it never waits for another's slow job")
     func poolOwners() async throws {
         let pool = SyncPool(threads: 1)

@@ -75,8 +75,12 @@ final class SimulatedFile: DiskFile {
         try perform("syncfs") { machine throws(DiskError) in try machine.syncAll() }
     }
 
-    /// Nothing is written before its time here: it may fail, that is all.
-    func writeOut(waits: Bool) throws(DiskError) { try perform("sync_file_range") { _ in } }
+    func writeOut(waits: Bool) throws(DiskError) {
+        try perform("sync_file_range") { machine throws(DiskError) in
+            guard waits, case .file(let file) = node else { return }
+            try machine.writeOut(file, path)
+        }
+    }
 
     func truncate(to size: UInt64) throws(DiskError) {
         try perform("ftruncate", (size, 0)) { machine throws(DiskError) in
@@ -148,6 +152,16 @@ extension SimulatedMachine {
             throw error
         }
         file.contents.sync()
+    }
+
+    /// Makes nothing durable before its time. When it fails, a sync has failed, and no later one tells of it.
+    mutating func writeOut(_ file: SimulatedInode, _ path: String) throws(DiskError) {
+        do throws(DiskError) {
+            try strike(faults.sync, &file.dice, "sync_file_range", path, EIO)
+        } catch {
+            file.contents.failSync(&file.dice)
+            throw error
+        }
     }
 
     mutating func truncate(_ file: SimulatedInode, to size: UInt64, _ path: String) throws(DiskError) {

@@ -35,6 +35,8 @@ def test_two_runs_ship_every_line_of_the_demo_once(stage, tmp_path):
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                # Whoever runs the tests in the background has SIGINT ignored, and no shell can trap what it is born with.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         try:
             eventually(lambda: said.read_text().count("records stored") >= seconds / 2 or process.poll() is not None,

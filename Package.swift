@@ -134,7 +134,7 @@ let package = Package(
         // measures; run by hand
         .executableTarget(
             name: "encryption-bench",
-            dependencies: ["RecordBatch"],
+            dependencies: ["CPOSIX", "RecordBatch"],
             path: "Tests/Bench/encryption",
             swiftSettings: strict
         ),

@@ -46,10 +46,10 @@ extension Collector {
 
     private static func recordAnswer(_ job: PutJob, _ request: APIRequest) throws(AWSError) -> [UInt8] {
         switch job.outcomes[0] {
-        case .stored(let shard, let counter, let arrival), .duplicate(let shard, let counter, let arrival):
+        case .stored(let number), .duplicate(let number):
             return request.answer { json in
                 json.name("RecordId")
-                json.string(number(shard, counter, arrival).description)
+                json.string(number.description)
                 json.name("Encrypted")
                 json.bool(job.isEncrypted)
             }
@@ -67,10 +67,9 @@ extension Collector {
                 for outcome in job.outcomes {
                     json.object { json in
                         switch outcome {
-                        case .stored(let shard, let counter, let arrival),
-                            .duplicate(let shard, let counter, let arrival):
+                        case .stored(let number), .duplicate(let number):
                             json.name("RecordId")
-                            json.string(number(shard, counter, arrival).description)
+                            json.string(number.description)
                         case .failed(_, let reason):
                             failed += 1
                             json.name("ErrorCode")

@@ -41,14 +41,14 @@ extension Collector {
         if let text = put.sequenceNumberForOrdering { try checkOrdering(text, stream.record) }
         let job = try await store(put, request, in: stream, limit: stream.record.maxRecordBytes)
         switch job.outcomes[0] {
-        case .stored(let shard, let counter, let arrival), .duplicate(let shard, let counter, let arrival):
+        case .stored(let number), .duplicate(let number):
             isSuccess = true
             stream.meters.putRecord.bytes.add(job.userBytes)
             return request.answer { answer in
                 answer.name("ShardId")
-                answer.string(shard.id.description)
+                answer.string(ShardID(number.shard).description)
                 answer.name("SequenceNumber")
-                answer.string(Self.number(shard, counter, arrival).description)
+                answer.string(number.description)
                 if job.isEncrypted {
                     answer.name("EncryptionType")
                     answer.string("KMS")
@@ -178,10 +178,6 @@ extension Collector {
         return ends.stored + ends.duplicates > 0
     }
 
-    static func number(_ shard: Shard, _ counter: UInt64, _ arrival: Int64) -> SequenceNumber {
-        SequenceNumber(created: shard.created, counter: counter, time: UInt64(arrival / 1000), shard: shard.id.index)
-    }
-
     /// Writes one entry of PutRecords' answer; returns 1 for a failed one.
     private func write(_ outcome: PutJob.Outcome, of stream: Stream, to answer: inout AnswerWriter) -> Int {
         func failure(_ message: String, code: String = "InternalFailure") -> Int {
@@ -194,8 +190,8 @@ extension Collector {
             return 1
         }
         switch outcome {
-        case .stored(let shard, let counter, let arrival), .duplicate(let shard, let counter, let arrival):
-            Self.append(Self.number(shard, counter, arrival), shard.id, to: &answer)
+        case .stored(let number), .duplicate(let number):
+            Self.append(number, ShardID(number.shard), to: &answer)
             return 0
         case .throttled(let shard):
             return failure(rateExceeded(shard, stream.key.name), code: "ProvisionedThroughputExceededException")

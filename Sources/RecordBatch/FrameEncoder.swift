@@ -31,7 +31,7 @@ public enum FrameEncoder {
             run = RecordRun(
                 producerCapacity: runs.reduce(0) { $0 + $1.producers.count },
                 key: key,
-                reserving: runs.reduce(0) { $0 + $1.byteCount + 2 * $1.count }
+                reserving: runs.reduce(0) { $0 + $1.byteCount + 4 * $1.count }
             )
             for other in runs { run.append(contentsOf: other) }
         }
@@ -49,15 +49,14 @@ public enum FrameEncoder {
             source: source
         )
         guard let key else {
-            var bytes: [UInt8] = []
-            swap(&bytes, &run.storage)
+            var bytes = run.release()
             bytes.withUnsafeMutableBytes { bytes in
                 head.write(to: bytes)
                 writeChecksums(bytes, batch: head.batch)
             }
             return bytes
         }
-        let records = run.headroom..<run.storage.count
+        let records = run.headroom..<run.end
         return run.storage.withUnsafeBytes { plain in
             [UInt8](unsafeUninitializedCapacity: head.size + records.count) { buffer, filled in
                 filled = head.size + records.count

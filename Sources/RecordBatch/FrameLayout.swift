@@ -95,14 +95,17 @@ enum Varint {
         return (70 - zigzag.leadingZeroBitCount) / 7
     }
 
+    /// Writes one and moves on.
     @inline(__always)
-    static func append(_ value: Int, to bytes: inout [UInt8]) {
+    static func write(_ value: Int, to bytes: UnsafeMutableRawBufferPointer, _ at: inout Int) {
         var zigzag = UInt64(bitPattern: Int64(value << 1 ^ value >> 63))
         while zigzag >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: zigzag) | 0x80)
+            bytes[at] = UInt8(truncatingIfNeeded: zigzag) | 0x80
+            at += 1
             zigzag >>= 7
         }
-        bytes.append(UInt8(zigzag))
+        bytes[at] = UInt8(zigzag)
+        at += 1
     }
 
     /// Reads one and moves on; nil when it is cut short or longer than ten bytes.

@@ -75,6 +75,42 @@ struct FrameTests {
         }
     }
 
+    @Test("a record takes as many bytes as was said, in a run that was made for it and in one that was not")
+    func sizes() throws {
+        let records = (0..<300).map { number -> Record in
+            (Array(repeating: 7, count: number % 130), Array(repeating: UInt8(number & 255), count: number * 37))
+        }
+        var bytes = 0
+        for (index, record) in records.enumerated() {
+            bytes += RecordRun.size(index: index, keyCount: record.key.count, valueCount: record.value.count)
+        }
+        for reserved in [bytes, 1] {
+            var run = RecordRun(reserving: reserved)
+            for record in records {
+                record.key.withUnsafeBytes { key in
+                    record.value.withUnsafeBytes { value in run.append(key: key, value: value) }
+                }
+            }
+            #expect(run.byteCount == bytes)
+            #expect(isEqual(try read(seal([run])), records))
+        }
+    }
+
+    @Test("a record whose value can't be written was never there")
+    func refusedValue() throws {
+        struct Refusal: Error {}
+        var run = run(records)
+        let before = (run.count, run.byteCount, run.userBytes)
+        #expect(throws: Refusal.self) {
+            try run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 9000) { value in
+                value.initializeMemory(as: UInt8.self, repeating: 9)
+                throw Refusal()
+            }
+        }
+        #expect((run.count, run.byteCount, run.userBytes) == before)
+        #expect(isEqual(try read(seal([run])), records))
+    }
+
     @Test("hold a Kafka v2 batch, byte for byte")
     func golden() throws {
         let frame = seal([run([(Array("k".utf8), Array("v".utf8))])])

@@ -62,7 +62,7 @@ let package = Package(
         library("KinesisTypes", ["AWSProtocol", "StreamModel"]),
         library("FirehoseTypes", ["AWSProtocol", "StreamModel"]),
         library("DynamoDBTypes", ["AWSProtocol"]),
-        library("RecordBatch", ["CChecksums", crypto]),
+        library("RecordBatch", ["ShardLog", "CChecksums", crypto]),
         library("ConfigurationFile", ["AWSProtocol"]),
         library("AccessPolicy", ["AWSProtocol"]),  // AWS policy documents and their judgement
         library("ShardLog"),  // with its in-memory engine

@@ -146,7 +146,7 @@ struct PutJob {
                 guard let run = round.parts[part].run.take() else { continue }
                 let slot = round.parts[part].slot
                 let sifting = round.siftings.isEmpty ? nil : round.siftings[slot]
-                let admission = routes.writers[slot].enqueue(consume run, sifting: sifting) { result in
+                let admission = routes.writers[slot].enqueue(run, sifting: sifting) { result in
                     switch result {
                     case .success(let placement): join.complete(part, .placed(placement))
                     case .failure(let failure): join.complete(part, .failed(failure))
@@ -169,12 +169,13 @@ struct PutJob {
             switch verdicts[part] {
             case .placed(let placement):
                 let shard = routes.writers[round.parts[part].slot].shard
-                let record = UInt64(placement.firstIndex) + UInt64(round.ordinals[index])
                 outcomes[index] = .stored(
-                    Self.number(
-                        shard,
-                        counter: placement.position.rawValue << 16 | record,
-                        arrival: placement.arrivalMilliseconds
+                    SequenceNumber(
+                        created: shard.created,
+                        position: placement.position.rawValue,
+                        index: placement.firstIndex + Int(round.ordinals[index]),
+                        time: UInt64(placement.arrivalMilliseconds / 1000),
+                        shard: shard.id.index
                     )
                 )
             case .failed(.unavailable(let reason)):
@@ -198,15 +199,18 @@ struct PutJob {
             if ends[slot] == nil { ends[slot] = await routes.writers[slot].settled(since: epoch) }
             let shard = routes.writers[slot].shard
             if let end = ends[slot] ?? nil {
-                let number = Self.number(shard, counter: end.rawValue << 16, arrival: Int64(shard.created) * 1000)
-                outcomes[entry] = .duplicate(number)
+                outcomes[entry] = .duplicate(
+                    SequenceNumber(
+                        created: shard.created,
+                        position: end.rawValue,
+                        index: 0,
+                        time: shard.created,
+                        shard: shard.id.index
+                    )
+                )
             } else {
                 outcomes[entry] = .failed(shard: shard.id, reason: "the record's first copy could not be stored")
             }
         }
-    }
-
-    private static func number(_ shard: Shard, counter: UInt64, arrival: Int64) -> SequenceNumber {
-        SequenceNumber(created: shard.created, counter: counter, time: UInt64(arrival / 1000), shard: shard.id.index)
     }
 }

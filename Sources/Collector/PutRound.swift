@@ -1,10 +1,11 @@
 import AWSProtocol
 import RecordBatch
+import ShardLog
 import StreamModel
 
 /// One try to store what of a request is still waiting: where its records go, and what each shard is asked to take.
 ///
-///     route: an entry ─> its shard's part, its size there      encode: each part's records, in memory of just their size
+///     route: an entry ─> its shard's part, its size there      encode: the records, part by part in memory of just their size
 struct PutRound {
     /// What one shard gets.
     struct Part {
@@ -94,27 +95,31 @@ struct PutRound {
         return found.isDuplicate
     }
 
-    /// Encodes the records that still wait, each part's in one piece of memory.
+    /// Encodes the records, all parts' in one piece of memory.
     mutating func encode(_ bytes: PutBytes, key: FrameKey?) throws(AWSError) {
         let stretchLimit = job.producers.map { $0.stretches.count } ?? 0
-        for part in parts.indices where parts[part].count > 0 {
-            parts[part].run = RecordRun(
-                producerCapacity: stretchLimit,
-                key: key,
-                reserving: parts[part].encodedBytes
-            )
+        func room(_ part: Part) -> Int {
+            RecordRun.room(for: part.encodedBytes, producerCapacity: stretchLimit)
+        }
+        let memory = FrameMemory(count: parts.reduce(0) { $0 + room($1) })
+        var start = 0
+        for part in parts.indices {
+            let end = start + room(parts[part])
+            parts[part].run = RecordRun(in: memory, start..<end, producerCapacity: stretchLimit, key: key)
+            start = end
         }
         var sequences = SequenceCursor(job.producers)
         for index in partOfEntry.indices {
             let sequence = sequences.next()
             guard partOfEntry[index] >= 0 else { continue }
             let part = Int(partOfEntry[index])
-            try job.put.append(job.put.entries[index], bytes, to: &parts[part].run!)
-            if let sequence { Self.note(sequence, in: &parts[part].run!) }
+            guard let run = parts[part].run else { continue }
+            try job.put.append(job.put.entries[index], bytes, to: run)
+            if let sequence { Self.note(sequence, in: run) }
         }
     }
 
-    private static func note(_ sequence: SequenceCursor.Sequence, in run: inout RecordRun) {
+    private static func note(_ sequence: SequenceCursor.Sequence, in run: RecordRun) {
         if let last = run.producers.last, last.producer == sequence.producer, last.last < sequence.number {
             run.producers[run.producers.count - 1].last = sequence.number
         } else {

@@ -54,8 +54,7 @@ final class ShardWriter: Sendable {
     private let state = Mutex(State())
 
     private struct Pending {
-        /// nil once it is taken to be sealed.
-        var run: RecordRun?
+        var run: RecordRun
         var completion: Completion
     }
 
@@ -143,13 +142,11 @@ final class ShardWriter: Sendable {
     /// `sifting` is for a run whose records were looked at one by one: what was found then. The run is taken when it still
     /// holds.
     func enqueue(
-        _ run: consuming RecordRun,
+        _ run: RecordRun,
         sifting: Sifting? = nil,
         completion: @escaping Completion
     ) -> Admission {
-        // A run that nobody else has is sealed where it stands, so it is handed on and never copied.
-        var run: RecordRun? = consume run
-        return state.withLock { state in
+        state.withLock { state in
             switch state.phase {
             case .unopened: return .needsOpening
             case .closing, .closed: return .closed
@@ -157,7 +154,7 @@ final class ShardWriter: Sendable {
             }
             // A failure since the first look may have taken away what a record was a duplicate of.
             if let sifting, sifting.epoch != state.epoch { return .overlaps }
-            for range in run?.producers ?? [] where range.first <= range.last {
+            for range in run.producers where range.first <= range.last {
                 let own = state.own(range.producer)
                 if let sifting {
                     if sifting.own[range.producer] != own { return .overlaps }
@@ -165,14 +162,13 @@ final class ShardWriter: Sendable {
                     return .overlaps
                 }
             }
-            for range in run?.producers ?? [] where range.first <= range.last {
+            for range in run.producers where range.first <= range.last {
                 state.queued[range.producer] = max(range.last, state.queued[range.producer] ?? .min)
             }
-            let (records, bytes) = (run?.count ?? 0, run?.byteCount ?? 0)
-            let isSmall = bytes < Self.mergeLimit
-            state.pendingRecords += records
-            state.pendingBytes += bytes
-            state.pending.append(Pending(run: run.take(), completion: completion))
+            let isSmall = run.byteCount < Self.mergeLimit
+            state.pendingRecords += run.count
+            state.pendingBytes += run.byteCount
+            state.pending.append(Pending(run: run, completion: completion))
             if state.inFlight == 0 || !isSmall || state.pendingRecords > 10_000 || state.pendingBytes > 1 << 20 {
                 seal(&state)
             }
@@ -277,10 +273,8 @@ final class ShardWriter: Sendable {
         func flush(_ state: inout State) {
             if group.isEmpty { return }
             let count = groupRecords
-            var runs: [RecordRun] = []
-            swap(&runs, &group)
             let bytes = FrameEncoder.seal(
-                consume runs,
+                group,
                 shard: ref.index,
                 baseOffset: state.nextOffset,
                 arrivalMilliseconds: arrival,
@@ -290,10 +284,11 @@ final class ShardWriter: Sendable {
             state.nextOffset += Int64(count)
             state.bytesSinceSnapshot += bytes.count
             frames.append(AppendFrame(bytes: bytes, arrivalMilliseconds: arrival))
+            group.removeAll(keepingCapacity: true)
             groupRecords = 0
         }
-        for index in waiting.indices {
-            guard let run = waiting[index].run.take() else { continue }
+        for item in waiting {
+            let run = item.run
             let isSmall = run.byteCount < Self.mergeLimit
             // A frame has one key, or none: each put's run has the one that its stream had then.
             let isOther = group.first.map { $0.key !== run.key } ?? false
@@ -301,13 +296,13 @@ final class ShardWriter: Sendable {
             sealed.append(
                 Sealed(
                     producers: run.producers,
-                    completion: waiting[index].completion,
+                    completion: item.completion,
                     frame: frames.count,
                     firstIndex: groupRecords
                 )
             )
             groupRecords += run.count
-            group.append(consume run)
+            group.append(run)
             if !isSmall { flush(&state) }
         }
         flush(&state)

@@ -7,8 +7,13 @@ import ShardLog
 /// syncs the journal, and the commit thread waits for them.
 final class CommitPart: @unchecked Sendable {
     let shard: ShardFolder
-    /// The segments as they are after the group.
-    private(set) var segments: [Segment]
+    /// The active segment as it is after the group.
+    private(set) var active: Segment?
+    /// The others; the last one only where it is not `active`'s former self. Usually the shard's own array, which is not
+    /// copied for a group that changes nothing but the active one's size.
+    private var others: [Segment]
+    /// Whether `others` is not what the shard has.
+    private var isReshaped = false
     /// The group's frames.
     private(set) var frames: [RecentFrames.Entry] = []
     private(set) var frameBytes = 0
@@ -38,7 +43,8 @@ final class CommitPart: @unchecked Sendable {
         // Not all shards at the same time.
         self.applyBytes = applyBytes * (64 + Int(shard.ref.index % 64)) / 64
         wasClosed = state.isClosed
-        segments = state.segments
+        others = state.segments
+        active = state.segments.last
         durableTail = state.tail
         first = state.first
         owner = state.owner
@@ -48,7 +54,19 @@ final class CommitPart: @unchecked Sendable {
     var isJournaled: Bool { trims || !frames.isEmpty && !isDirect }
     var isSealed: Bool { wasClosed || closes }
     var changesTail: Bool { !frames.isEmpty || closes }
-    var tail: UInt64 { segments.last?.end ?? 0 }
+    var tail: UInt64 { active?.end ?? 0 }
+
+    /// All segments as they are after the group.
+    var segments: [Segment] {
+        guard let active else { return [] }
+        return Array(others.dropLast()) + [active]
+    }
+
+    /// The base of the segment that a position lies in.
+    private func base(of position: UInt64) -> UInt64? {
+        if let active, position >= active.base { return active.base }
+        return others.index(of: position).map { others[$0].base }
+    }
 
     func fail(_ error: ShardLogError) { if failure == nil { failure = error } }
 
@@ -59,16 +77,32 @@ final class CommitPart: @unchecked Sendable {
 
     /// Gives frames their places.
     func append(_ new: [AppendFrame], segmentBytes: UInt64) -> [Position] {
-        new.map { frame in
-            if segments.last.map({ $0.size >= segmentBytes }) ?? true { segments.append(Segment(base: tail)) }
-            let position = tail
-            segments[segments.count - 1].size += UInt64(frame.bytes.count)
+        var positions: [Position] = []
+        positions.reserveCapacity(new.count)
+        for frame in new {
+            var segment = active ?? Segment(base: 0)
+            if active == nil || segment.size >= segmentBytes {
+                segment = Segment(base: tail)
+                reshape { $0.append(segment) }
+            }
+            let position = segment.end
+            segment.size += UInt64(frame.bytes.count)
+            active = segment
             frames.append(
                 RecentFrames.Entry(position: position, arrival: frame.arrivalMilliseconds, bytes: frame.bytes)
             )
             frameBytes += frame.bytes.count
-            return Position(rawValue: position)
+            positions.append(Position(rawValue: position))
         }
+        return positions
+    }
+
+    /// Changes which segments there are.
+    private func reshape<Result>(_ body: (inout [Segment]) -> Result) -> Result {
+        if let active { others[others.count - 1] = active }
+        isReshaped = true
+        defer { active = others.last }
+        return body(&others)
     }
 
     func close() { closes = true }
@@ -78,7 +112,7 @@ final class CommitPart: @unchecked Sendable {
         guard position > first else { return }
         first = min(position, tail)
         trims = true
-        gone += segments.removeSegments(before: first)
+        gone += reshape { $0.removeSegments(before: first) }
     }
 
     // MARK: - Carrying out
@@ -87,9 +121,9 @@ final class CommitPart: @unchecked Sendable {
     func append(to record: inout JournalGroup) {
         if !isDirect {
             var rest = frames[...]
-            while let frame = rest.first, let at = segments.index(of: frame.position) {
-                let end = rest.firstIndex { $0.position >= segments[at].end } ?? rest.endIndex
-                record.append(rest[..<end], base: segments[at].base, of: shard.ref)
+            while let frame = rest.first, let base = base(of: frame.position) {
+                let end = rest.firstIndex { self.base(of: $0.position) != base } ?? rest.endIndex
+                record.append(rest[..<end], base: base, of: shard.ref)
                 rest = rest[end...]
             }
         }
@@ -101,14 +135,20 @@ final class CommitPart: @unchecked Sendable {
         state.owner = owner
         state.first = first
         if closes, closeFailure == nil { state.isClosed = true }
-        for segment in gone { state.indexes[segment.base] = nil }
-        state.leftovers += gone
+        if trims {
+            for segment in gone { state.indexes[segment.base] = nil }
+            state.leftovers += gone
+        }
         let former = state.segments.last?.base
-        state.segments = segments
+        if isReshaped {
+            state.segments = segments
+        } else if let active {
+            others = []
+            state.segments[state.segments.count - 1] = active
+        }
         for frame in frames {
-            guard let at = segments.index(of: frame.position) else { continue }
-            let base = segments[at].base
-            state.indexes[base, default: SegmentIndex()].note(arrival: frame.arrival, offset: frame.position - base)
+            guard let base = base(of: frame.position) else { continue }
+            state.note(arrival: frame.arrival, at: frame.position, in: base)
         }
         if let last = frames.last { state.last = ShardFolder.LastFrame(position: last.position, arrival: last.arrival) }
         let waiting = state.recent.unappliedBytes
@@ -120,7 +160,7 @@ final class CommitPart: @unchecked Sendable {
         } else {
             state.applied?.first = first
         }
-        guard let former, let active = segments.last?.base, active > former else { return [] }
+        guard isReshaped, let former, let active = active?.base, active > former else { return [] }
         var sealed: [(Segment, SegmentIndex)] = []
         for segment in segments where segment.base >= former && segment.base < active {
             // Recovery did not read the segment's beginning: its index is made when somebody asks.
@@ -136,7 +176,7 @@ final class CommitPart: @unchecked Sendable {
 /// Requests that are made durable together.
 final class CommitGroup {
     private(set) var parts: [CommitPart] = []
-    private var ends: [CommitEnd] = []
+    private var requests: [LogRequest]
 
     /// - Parameters:
     ///   - number: none that a group before it had.
@@ -148,9 +188,9 @@ final class CommitGroup {
         directBytes: Int,
         refusal: ShardLogError?
     ) {
-        ends.reserveCapacity(requests.count)
+        self.requests = requests
+        parts.reserveCapacity(requests.count)
         for request in requests {
-            var end = CommitEnd(request: request)
             do throws(ShardLogError) {
                 let part: CommitPart
                 if request.shard.committing.group == number {
@@ -163,15 +203,14 @@ final class CommitGroup {
                     request.shard.committing.part = parts.count
                     parts.append(part)
                 }
-                end.part = part
+                request.part = part
                 if let refusal, case .append = request.action { throw refusal }
-                try Self.plan(&end, part, configuration)
+                try Self.plan(request, part, configuration)
             } catch {
                 // What its owner has appended behind it in this group fails, too.
                 request.appender?.fail(error)
-                end.failure = error
+                request.failure = error
             }
-            ends.append(end)
         }
     }
 
@@ -181,29 +220,29 @@ final class CommitGroup {
     }
 
     private static func plan(
-        _ end: inout CommitEnd,
+        _ request: LogRequest,
         _ part: CommitPart,
         _ configuration: EmbeddedLog.Configuration
     ) throws(ShardLogError) {
-        switch end.request.action {
+        switch request.action {
         case .append(let frames, let appender, _):
             try check(appender, part)
             for frame in frames where frame.bytes.count > FrameEncoder.byteLimit {
                 throw ShardLogError.tooLarge(limit: FrameEncoder.byteLimit)
             }
-            end.positions = part.append(frames, segmentBytes: configuration.segmentBytes)
-        case .close(let appender):
+            request.positions = part.append(frames, segmentBytes: configuration.segmentBytes)
+        case .close(let appender, _):
             try check(appender, part)
             part.close()
-        case .open(let expected):
+        case .open(let expected, _):
             if part.isSealed { throw ShardLogError.closed }
             let tail = Position(rawValue: part.tail)
             if let expected, expected != tail { throw ShardLogError.conflict(actual: tail) }
             part.owner += 1
-            end.outcome.owner = part.owner
-        case .trim(let first): part.trim(first: first)
+            request.outcome.owner = part.owner
+        case .trim(let first, _): part.trim(first: first)
         }
-        end.outcome.tail = Position(rawValue: part.tail)
+        request.outcome.tail = Position(rawValue: part.tail)
     }
 
     private static func check(_ appender: EmbeddedAppender, _ part: CommitPart) throws(ShardLogError) {
@@ -214,25 +253,25 @@ final class CommitGroup {
         }
     }
 
-    /// How every request ended, in order. Nothing that comes later is planned before its appender knows.
-    func end() -> [CommitEnd] {
-        for index in ends.indices {
-            if ends[index].failure == nil, let part = ends[index].part {
+    /// The requests in order, each with how it ended. Nothing that comes later is planned before its appender knows.
+    func end() -> [LogRequest] {
+        for request in requests {
+            if request.failure == nil, let part = request.part {
                 if let failure = part.failure {
-                    ends[index].failure = failure
-                } else if case .close = ends[index].request.action {
-                    ends[index].failure = part.closeFailure
+                    request.failure = failure
+                } else if case .close = request.action {
+                    request.failure = part.closeFailure
                 }
-                ends[index].part = nil
             }
-            guard let appender = ends[index].request.appender else { continue }
-            if let failure = ends[index].failure {
+            request.part = nil
+            guard let appender = request.appender else { continue }
+            if let failure = request.failure {
                 appender.fail(failure)
             } else {
-                appender.moveTail(ends[index].outcome.tail)
+                appender.moveTail(request.outcome.tail)
             }
         }
-        defer { ends = [] }
-        return ends
+        defer { requests = [] }
+        return requests
     }
 }

@@ -35,16 +35,18 @@ final class CommitThread: Sendable {
             if isFirst { signal.raise() }
         } else {
             // The log is closed: a program's last moments. Never from within the call: the caller may hold a lock.
-            var end = CommitEnd(request: request)
-            end.failure = .unavailable("the log is closed", retryAfter: .seconds(1))
-            Task { [end] in end.tell() }
+            request.failure = .unavailable("the log is closed", retryAfter: .seconds(1))
+            Task { request.tell() }
         }
     }
 
     /// Adds a request and waits for its outcome.
-    func perform(_ action: LogRequest.Action, on shard: ShardFolder) async throws(ShardLogError) -> LogRequest.Outcome {
+    func perform(
+        on shard: ShardFolder,
+        _ action: (@escaping LogRequest.Completion) -> LogRequest.Action
+    ) async throws(ShardLogError) -> LogRequest.Outcome {
         let result = await withCheckedContinuation { continuation in
-            add(LogRequest(shard: shard, action: action) { continuation.resume(returning: $0) })
+            add(LogRequest(shard, action { continuation.resume(returning: $0) }))
         }
         return try result.get()
     }

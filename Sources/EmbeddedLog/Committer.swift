@@ -4,39 +4,6 @@ import RecordBatch
 import ShardLog
 import Synchronization
 
-/// One thing that is to happen to a shard, in the order in which it was asked for.
-struct LogRequest: Sendable {
-    enum Action: Sendable {
-        case append([AppendFrame], EmbeddedAppender, @Sendable (Result<[Position], ShardLogError>) -> Void)
-        case close(EmbeddedAppender)
-        /// Makes a new owner, when the tail is where it is expected.
-        case open(expecting: Position?)
-        /// Positions below are shown no more.
-        case trim(first: UInt64)
-    }
-
-    /// What came of it.
-    struct Outcome: Sendable {
-        /// The tail behind it.
-        var tail = Position.start
-        /// Of an opened shard.
-        var owner = 0
-    }
-
-    var shard: ShardFolder
-    var action: Action
-    /// An append has its own.
-    var completion: @Sendable (Result<Outcome, ShardLogError>) -> Void = { _ in }
-
-    /// Whose request it is.
-    var appender: EmbeddedAppender? {
-        switch action {
-        case .append(_, let appender, _), .close(let appender): appender
-        case .open, .trim: nil
-        }
-    }
-}
-
 /// Makes what was asked of all shards durable in one step, then answers: group commit.
 ///
 ///     take the queue ─> plan ─> write ─> sync ─> show readers ─> complete, in order ─> take the queue ...

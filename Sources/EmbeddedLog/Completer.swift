@@ -1,30 +1,10 @@
-import ShardLog
 import Synchronization
-
-/// How one request ended, to be told.
-struct CommitEnd: Sendable {
-    var request: LogRequest
-    var part: CommitPart?
-    /// Of appended frames.
-    var positions: [Position] = []
-    var outcome = LogRequest.Outcome()
-    var failure: ShardLogError?
-
-    func tell() {
-        switch (request.action, failure) {
-        case (.append(_, _, let completion), nil): completion(.success(positions))
-        case (.append(_, _, let completion), let failure?): completion(.failure(failure))
-        case (_, nil): request.completion(.success(outcome))
-        case (_, let failure?): request.completion(.failure(failure))
-        }
-    }
-}
 
 /// Tells callers how their requests ended, in order. A few are told at once; while many are told, on a thread of their own, the
 /// next group commits.
 final class Completer: Sendable {
     private struct State {
-        var waiting: [[CommitEnd]] = []
+        var waiting: [[LogRequest]] = []
         /// The thread tells what it has taken.
         var isTelling = false
         var isStopping = false
@@ -44,16 +24,16 @@ final class Completer: Sendable {
     func start() { LogThread.start { self.run() } }
 
     /// Called by the commit thread alone.
-    func complete(_ ends: [CommitEnd]) {
+    func complete(_ requests: [LogRequest]) {
         let isLeft =
             isThreaded
             && state.withLock { state in
                 // Behind others it keeps its place.
-                if ends.count < Self.many, state.waiting.isEmpty, !state.isTelling { return false }
-                state.waiting.append(ends)
+                if requests.count < Self.many, state.waiting.isEmpty, !state.isTelling { return false }
+                state.waiting.append(requests)
                 return true
             }
-        if isLeft { wake.raise() } else { for end in ends { end.tell() } }
+        if isLeft { wake.raise() } else { for request in requests { request.tell() } }
     }
 
     /// Tells what is left, then ends the thread. The commit thread has ended.
@@ -74,7 +54,7 @@ final class Completer: Sendable {
                     return state.waiting
                 }
                 if taken.isEmpty { break }
-                for ends in taken { for end in ends { end.tell() } }
+                for requests in taken { for request in requests { request.tell() } }
             }
             let isDone = state.withLock { state in
                 state.hasStopped = state.isStopping && state.waiting.isEmpty

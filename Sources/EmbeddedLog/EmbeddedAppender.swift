@@ -41,14 +41,12 @@ final class EmbeddedAppender: ShardAppender {
         _ frames: [AppendFrame],
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     ) {
-        thread.add(
-            LogRequest(shard: shard, action: .append(frames, self, completion))
-        )
+        thread.add(LogRequest(shard, .append(frames, self, completion)))
     }
 
     func close() async throws(ShardLogError) {
         do throws(ShardLogError) {
-            _ = try await thread.perform(.close(self), on: shard)
+            _ = try await thread.perform(on: shard) { .close(self, $0) }
         } catch {
             guard error == .closed else { throw error }
         }

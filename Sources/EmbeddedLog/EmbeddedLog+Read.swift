@@ -24,7 +24,7 @@ extension EmbeddedLog {
             switch source {
             case .nothing:
                 let next = Position(rawValue: max(from, min(tail, .max)))
-                return FrameSlab(bytes: [], frames: [], next: next, isAtEnd: isClosed)
+                return FrameSlab(bytes: .none, frames: [], next: next, isAtEnd: isClosed)
             case .memory(let frames):
                 var slab = Self.slab(frames)
                 slab.isAtEnd = isClosed && slab.next.rawValue >= tail
@@ -56,15 +56,22 @@ extension EmbeddedLog {
 
     /// Frames of memory in one piece; a single one as it is.
     private static func slab(_ frames: [RecentFrames.Entry]) -> FrameSlab {
-        var bytes = frames[0].bytes
-        if frames.count > 1 { bytes.reserveCapacity(frames.reduce(0) { $0 + $1.bytes.count }) }
         var places: [FrameSlab.Frame] = []
         places.reserveCapacity(frames.count)
         var end = 0
-        for (index, frame) in frames.enumerated() {
-            if index > 0 { bytes += frame.bytes }
-            places.append(FrameSlab.Frame(position: Position(rawValue: frame.position), range: end..<bytes.count))
-            end = bytes.count
+        for frame in frames {
+            let range = end..<end + frame.bytes.count
+            places.append(FrameSlab.Frame(position: Position(rawValue: frame.position), range: range))
+            end = range.upperBound
+        }
+        var bytes = frames[0].bytes
+        if frames.count > 1 {
+            let memory = FrameMemory(count: end)
+            for (frame, place) in zip(frames, places) {
+                let target = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[place.range])
+                frame.bytes.withUnsafeBytes { target.copyMemory(from: $0) }
+            }
+            bytes = FrameBytes(memory, 0..<end)
         }
         let last = frames[frames.count - 1]
         return FrameSlab(

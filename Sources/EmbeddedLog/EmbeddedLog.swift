@@ -237,7 +237,7 @@ public final class EmbeddedLog: ShardLog {
         expecting tail: Position?
     ) async throws(ShardLogError) -> any ShardAppender {
         let folder = try find(shard)
-        let outcome = try await thread.perform(.open(expecting: tail), on: folder)
+        let outcome = try await thread.perform(on: folder) { .open(expecting: tail, $0) }
         return EmbeddedAppender(shard: folder, owner: outcome.owner, tail: outcome.tail, thread: thread)
     }
 
@@ -255,7 +255,7 @@ public final class EmbeddedLog: ShardLog {
         let folder = try find(shard)
         try removeLeftovers(folder)
         guard let first = try trimmed(folder, arrivedBefore: arrivalMilliseconds) else { return }
-        _ = try await thread.perform(.trim(first: first), on: folder)
+        _ = try await thread.perform(on: folder) { .trim(first: first, $0) }
         try removeLeftovers(folder)
     }
 

@@ -34,7 +34,7 @@ struct JournalGroup {
         guard let first = frames.first else { return }
         let count = frames.reduce(0) { $0 + $1.bytes.count }
         appendHeader(1, shard, base, first.position, count)
-        for frame in frames { bytes += frame.bytes }
+        for frame in frames { frame.bytes.withUnsafeBytes { bytes += $0 } }
         pad()
     }
 

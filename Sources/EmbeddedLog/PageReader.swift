@@ -30,14 +30,14 @@ struct PageReader {
         var start = offset
         while start < segment.size {
             let rest = Int(segment.size - start)
-            var bytes = try file.read(min(rest, max(maxBytes, 4096)), at: start)
-            if let length = Self.length(bytes), length > bytes.count, length <= rest {
-                bytes = try file.read(length, at: start)
+            var page = try read(min(rest, max(maxBytes, 4096)), at: start)
+            if let length = Self.length(page), length > page.count, length <= rest {
+                page = try read(length, at: start)
             }
-            let (frames, end, error) = verify(&bytes, start, maxBytes)
+            let (frames, end, error) = page.withUnsafeBytes { verify($0, start, maxBytes) }
             if !frames.isEmpty {
                 return FrameSlab(
-                    bytes: bytes,
+                    bytes: page.prefix(end),
                     frames: frames,
                     next: Position(rawValue: segment.base + start + UInt64(end)),
                     isAtEnd: false
@@ -51,38 +51,40 @@ struct PageReader {
         return nil
     }
 
-    /// The frames at the start of `bytes`, which is cut behind them.
+    private func read(_ count: Int, at offset: UInt64) throws(DiskError) -> FrameBytes {
+        let memory = FrameMemory(count: count)
+        return FrameBytes(memory, 0..<(try file.read(into: memory.bytes, at: offset)))
+    }
+
+    /// The frames at the start of `bytes`, and where they end.
     private func verify(
-        _ bytes: inout [UInt8],
+        _ bytes: UnsafeRawBufferPointer,
         _ start: UInt64,
         _ maxBytes: Int
     ) -> (frames: [FrameSlab.Frame], end: Int, error: FrameError?) {
         var frames: [FrameSlab.Frame] = []
         var end = 0
         var error: FrameError?
-        bytes.withUnsafeBytes { bytes in
-            while end < bytes.count, error == nil {
-                do throws(FrameError) {
-                    let frame = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[end...]))
-                    let length = frame.header.frameLength
-                    // The bytes read are the limit, but where a page of them was read only to see a header.
-                    if end > 0, end + length > maxBytes { break }
-                    let position = Position(rawValue: segment.base + start + UInt64(end))
-                    frames.append(FrameSlab.Frame(position: position, range: end..<end + length))
-                    end += length
-                } catch let found {
-                    error = found
-                    if case .version = found, !FrameView.hasWholeHead(UnsafeRawBufferPointer(rebasing: bytes[end...])) {
-                        error = .headerChecksum
-                    }
+        while end < bytes.count, error == nil {
+            do throws(FrameError) {
+                let frame = try FrameView(validating: UnsafeRawBufferPointer(rebasing: bytes[end...]))
+                let length = frame.header.frameLength
+                // The bytes read are the limit, but where a page of them was read only to see a header.
+                if end > 0, end + length > maxBytes { break }
+                let position = Position(rawValue: segment.base + start + UInt64(end))
+                frames.append(FrameSlab.Frame(position: position, range: end..<end + length))
+                end += length
+            } catch let found {
+                error = found
+                if case .version = found, !FrameView.hasWholeHead(UnsafeRawBufferPointer(rebasing: bytes[end...])) {
+                    error = .headerChecksum
                 }
             }
         }
-        bytes.removeSubrange(end...)
         return (frames, end, error)
     }
 
-    private static func length(_ bytes: [UInt8]) -> Int? {
+    private static func length(_ bytes: FrameBytes) -> Int? {
         bytes.withUnsafeBytes { (try? FrameHeader(peeking: $0))?.frameLength }
     }
 

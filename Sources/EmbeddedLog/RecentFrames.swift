@@ -10,7 +10,7 @@ struct RecentFrames: Sendable {
         var position: UInt64
         /// In milliseconds since 1970.
         var arrival: Int64
-        var bytes: [UInt8]
+        var bytes: FrameBytes
     }
 
     private var entries: [Entry] = []
@@ -58,7 +58,7 @@ struct RecentFrames: Sendable {
 
     private mutating func drop() {
         while head < applied, entries[head].position < floor {
-            entries[head].bytes = []
+            entries[head].bytes = .none
             head += 1
         }
         if head == entries.count {

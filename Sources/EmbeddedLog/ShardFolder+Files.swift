@@ -72,9 +72,9 @@ extension ShardFolder {
             let file = try open(segment, &files)
             let offset = frame.position - segment.base
             let start = max(synced, segment.first)
-            try frame.bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+            try frame.bytes.withUnsafeBytes { bytes throws(DiskError) in
                 try Self.write(
-                    UnsafeRawBufferPointer(bytes),
+                    bytes,
                     to: file,
                     at: offset,
                     unsyncedBytes: Int(frame.position - start)
@@ -226,30 +226,17 @@ extension ShardFolder {
             let group = rest.prefix(pieceLimit)
             var failure: DiskError?
             withUnsafeTemporaryAllocation(of: UnsafeRawBufferPointer.self, capacity: group.count) { pieces in
-                withPieces(of: group, into: pieces) {
-                    do throws(DiskError) {
-                        try file.write(UnsafeBufferPointer(pieces), at: offset)
-                    } catch {
-                        failure = error
-                    }
+                _ = pieces.initialize(fromContentsOf: group.lazy.map(\.bytes.unsafeBytes))
+                do throws(DiskError) {
+                    try file.write(UnsafeBufferPointer(pieces), at: offset)
+                } catch {
+                    failure = error
                 }
             }
+            extendLifetime(frames)
             if let failure { throw failure }
             offset += UInt64(group.reduce(0) { $0 + $1.bytes.count })
             rest = rest.dropFirst(group.count)
-        }
-    }
-
-    /// Calls `body` while the pieces point to the frames' bytes.
-    private static func withPieces(
-        of frames: ArraySlice<RecentFrames.Entry>,
-        into pieces: UnsafeMutableBufferPointer<UnsafeRawBufferPointer>,
-        _ body: () -> Void
-    ) {
-        guard let frame = frames.first else { return body() }
-        frame.bytes.withUnsafeBytes { bytes in
-            pieces[pieces.count - frames.count] = bytes
-            withPieces(of: frames.dropFirst(), into: pieces, body)
         }
     }
 

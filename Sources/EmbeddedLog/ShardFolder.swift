@@ -23,6 +23,8 @@ final class ShardFolder: Sendable {
         var recent = RecentFrames()
         /// Of segments that were looked at by time, and of the active one, by base.
         var indexes: [UInt64: SegmentIndex] = [:]
+        /// In this segment no mark is due below this position.
+        private var nextMark: (base: UInt64, position: UInt64)?
         /// Where the active segment's index has no marks yet: recovery did not read what stands before.
         var indexedFrom: UInt64 = 0
         /// The last frame, below the tail.
@@ -39,6 +41,16 @@ final class ShardFolder: Sendable {
         var toldDamage: Set<UInt64> = []
 
         var tail: UInt64 { segments.last?.end ?? 0 }
+
+        /// Notes a frame behind all others in its segment's index.
+        mutating func note(arrival: Int64, at position: UInt64, in base: UInt64) {
+            if let nextMark, nextMark.base == base, position < nextMark.position { return }
+            var index = indexes[base] ?? SegmentIndex()
+            indexes[base] = nil
+            index.note(arrival: arrival, offset: position - base)
+            nextMark = index.marks.last.map { (base, base + $0.offset + SegmentIndex.interval) }
+            indexes[base] = index
+        }
 
         /// A mark at the tail.
         var markAtTail: TailMark? {

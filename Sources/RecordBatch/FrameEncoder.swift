@@ -1,12 +1,13 @@
 import CChecksums
+import ShardLog
 
 /// Makes frames of runs.
 public enum FrameEncoder {
     /// Bytes a frame may have.
     public static let byteLimit = 64 * 1024 * 1024
 
-    /// Puts runs into one frame, in order. Several runs are copied together; a single plain one is finished in place. The
-    /// records are encrypted when the runs have a key.
+    /// Puts runs into one frame, in order, and ends their use. Several runs are copied together; a single plain one is
+    /// finished in place. The records are encrypted when the runs have a key.
     ///
     /// - Parameters:
     ///   - runs: at least one record, at most `RecordRun.countLimit` in all, all with the same key or all without.
@@ -15,23 +16,23 @@ public enum FrameEncoder {
     ///   - arrivalMilliseconds: since 1970.
     ///   - epoch: of the shard's owner.
     public static func seal(
-        _ runs: consuming [RecordRun],
+        _ runs: [RecordRun],
         shard: UInt32,
         baseOffset: Int64,
         arrivalMilliseconds: Int64,
         epoch: UInt32,
         source: FrameSource
-    ) -> [UInt8] {
+    ) -> FrameBytes {
         let key = runs.first?.key
         precondition(runs.allSatisfy { $0.key === key }, "runs of different keys can't share a frame")
-        var run: RecordRun
+        let run: RecordRun
         if runs.count == 1 {
-            run = runs.removeLast()
+            run = runs[0]
         } else {
             run = RecordRun(
                 producerCapacity: runs.reduce(0) { $0 + $1.producers.count },
                 key: key,
-                reserving: runs.reduce(0) { $0 + $1.byteCount + 4 * $1.count }
+                reserving: runs.reduce(0) { $0 + $1.byteCount + RecordRun.renumbering * $1.count }
             )
             for other in runs { run.append(contentsOf: other) }
         }
@@ -49,24 +50,18 @@ public enum FrameEncoder {
             source: source
         )
         guard let key else {
-            var bytes = run.release()
-            bytes.withUnsafeMutableBytes { bytes in
-                head.write(to: bytes)
-                writeChecksums(bytes, batch: head.batch)
-            }
-            return bytes
+            let (bytes, range) = run.frame
+            head.write(to: bytes)
+            writeChecksums(bytes, batch: head.batch)
+            return FrameBytes(run.memory, range)
         }
-        let records = run.headroom..<run.end
-        return run.storage.withUnsafeBytes { plain in
-            [UInt8](unsafeUninitializedCapacity: head.size + records.count) { buffer, filled in
-                filled = head.size + records.count
-                let bytes = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<filled])
-                head.write(to: bytes)
-                let records = UnsafeRawBufferPointer(rebasing: plain[records])
-                FrameCipher.seal(records, into: bytes, batch: head.batch, key: key, shard: shard)
-                writeChecksums(bytes, batch: head.batch)
-            }
-        }
+        let size = head.size + run.byteCount
+        let memory = FrameMemory(count: size)
+        head.write(to: memory.bytes)
+        FrameCipher.seal(run.records, into: memory.bytes, batch: head.batch, key: key, shard: shard)
+        writeChecksums(memory.bytes, batch: head.batch)
+        extendLifetime(run)
+        return FrameBytes(memory, 0..<size)
     }
 
     /// Over the envelope but the field itself, the sidecar, and the batch's bytes outside its own CRC.

@@ -1,6 +1,10 @@
+import ShardLog
+
 /// Records for one shard under construction: Kafka records whose offset deltas count from 0, in one piece of memory with
 /// room in front for everything a plain frame puts there. Sealing a single plain run copies nothing.
-public struct RecordRun: Sendable {
+///
+/// `@unchecked`: it has one owner at a time, who hands it on and forgets it.
+public final class RecordRun: @unchecked Sendable {
     /// Records a run, and a frame, may hold: an index fits 16 bits.
     public static let countLimit = 65_535
 
@@ -17,31 +21,63 @@ public struct RecordRun: Sendable {
     public let key: FrameKey?
     let producerCapacity: Int
     let headroom: Int
-    /// The room for the frame's front, the records up to `end`, and behind that nothing yet: to fill memory twice would cost as
-    /// much as to decode a record.
-    private(set) var storage: [UInt8]
-    private(set) var end: Int
+    private(set) var memory: FrameMemory
+    /// Where the headroom starts, where the records end so far, and where its part of the memory ends.
+    private var start: Int
+    private var end: Int
+    private var limit: Int
 
-    /// An empty run.
+    /// An empty run in memory of its own.
     ///
     /// - Parameters:
     ///   - producerCapacity: entries `producers` may have.
     ///   - key: encrypts the records when they are sealed.
     ///   - reserving: bytes of records to expect; see `size`. More are taken, and cost a copy.
-    public init(producerCapacity: Int = 0, key: FrameKey? = nil, reserving: Int) {
+    public convenience init(producerCapacity: Int = 0, key: FrameKey? = nil, reserving: Int) {
+        let room = Self.room(for: reserving, producerCapacity: producerCapacity)
+        self.init(in: FrameMemory(count: room), 0..<room, producerCapacity: producerCapacity, key: key)
+    }
+
+    /// An empty run in a part of some memory that nobody else writes to.
+    ///
+    /// - Parameters:
+    ///   - part: as large as `room` says.
+    ///   - producerCapacity: entries `producers` may have.
+    ///   - key: encrypts the records when they are sealed.
+    public init(in memory: FrameMemory, _ part: Range<Int>, producerCapacity: Int = 0, key: FrameKey? = nil) {
         self.producerCapacity = producerCapacity
         self.key = key
-        let headroom =
-            FrameLayout.envelope + FrameLayout.sidecar(producers: producerCapacity) + BatchLayout.header
-        self.headroom = headroom
-        end = headroom
-        storage = Self.room(headroom + reserving) { bytes in
-            UnsafeMutableRawBufferPointer(rebasing: bytes[..<headroom]).initializeMemory(as: UInt8.self, repeating: 0)
-        }
+        headroom = Self.headroom(producerCapacity: producerCapacity)
+        precondition(part.count >= headroom && part.upperBound <= memory.bytes.count)
+        self.memory = memory
+        start = part.lowerBound
+        end = part.lowerBound + headroom
+        limit = part.upperBound
+        UnsafeMutableRawBufferPointer(rebasing: memory.bytes[start..<end]).initializeMemory(
+            as: UInt8.self,
+            repeating: 0
+        )
+    }
+
+    /// Bytes of memory that a run takes for so many bytes of records.
+    public static func room(for records: Int, producerCapacity: Int = 0) -> Int {
+        (headroom(producerCapacity: producerCapacity) + records + 7) & ~7
+    }
+
+    private static func headroom(producerCapacity: Int) -> Int {
+        FrameLayout.envelope + FrameLayout.sidecar(producers: producerCapacity) + BatchLayout.header
     }
 
     /// Bytes of encoded records.
-    public var byteCount: Int { end - headroom }
+    public var byteCount: Int { end - start - headroom }
+
+    /// The encoded records.
+    var records: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory.bytes[start + headroom..<end]) }
+
+    /// The headroom and the records.
+    var frame: (bytes: UnsafeMutableRawBufferPointer, range: Range<Int>) {
+        (UnsafeMutableRawBufferPointer(rebasing: memory.bytes[start..<end]), start..<end)
+    }
 
     /// Bytes that a record takes in a run.
     ///
@@ -52,7 +88,7 @@ public struct RecordRun: Sendable {
     }
 
     /// Adds a record.
-    public mutating func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         append(key: key, valueCount: value.count) { $0.copyMemory(from: value) }
     }
 
@@ -60,7 +96,7 @@ public struct RecordRun: Sendable {
     /// never there.
     ///
     ///     length | attributes | timestamp delta | offset delta | key length | key | value length | value | header count
-    public mutating func append<Failure: Error>(
+    public func append<Failure: Error>(
         key: UnsafeRawBufferPointer,
         valueCount: Int,
         fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
@@ -68,23 +104,20 @@ public struct RecordRun: Sendable {
         precondition(count < Self.countLimit)
         let length = Self.length(count, key.count, valueCount)
         let next = reserve(Varint.size(length) + length)
-        let (start, count) = (end, count)
-        try storage.withUnsafeMutableBufferPointer { buffer throws(Failure) in
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            var at = start
-            Varint.write(length, to: bytes, &at)
-            bytes.store(UInt16(0), at: at)
-            at += 2
-            Varint.write(count, to: bytes, &at)
-            Varint.write(key.count, to: bytes, &at)
-            UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + key.count]).copyMemory(from: key)
-            at += key.count
-            Varint.write(valueCount, to: bytes, &at)
-            try fill(UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + valueCount]))
-            bytes[at + valueCount] = 0
-        }
+        let bytes = memory.bytes
+        var at = end
+        Varint.write(length, to: bytes, &at)
+        bytes.store(UInt16(0), at: at)
+        at += 2
+        Varint.write(count, to: bytes, &at)
+        Varint.write(key.count, to: bytes, &at)
+        UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + key.count]).copyMemory(from: key)
+        at += key.count
+        Varint.write(valueCount, to: bytes, &at)
+        try fill(UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + valueCount]))
+        bytes[at + valueCount] = 0
         end = next
-        self.count += 1
+        count += 1
         userBytes += key.count + valueCount
     }
 
@@ -95,68 +128,45 @@ public struct RecordRun: Sendable {
     }
 
     /// Adds another run's records behind this one's.
-    mutating func append(contentsOf other: RecordRun) {
+    func append(contentsOf other: RecordRun) {
         precondition(count + other.count <= Self.countLimit)
-        // An index may take two bytes more than it did.
-        _ = reserve(other.byteCount + 2 * 2 * other.count)
-        var (at, count) = (end, count)
-        other.storage.withUnsafeBytes { source in
-            storage.withUnsafeMutableBytes { bytes in
-                var from = other.headroom
-                for _ in 0..<other.count {
-                    // Its own encoding: every field is there.
-                    let length = Varint.read(source, &from)!
-                    let end = from + length
-                    from += 2
-                    _ = Varint.read(source, &from)
-                    Varint.write(2 + Varint.size(count) + end - from, to: bytes, &at)
-                    bytes.store(UInt16(0), at: at)
-                    at += 2
-                    Varint.write(count, to: bytes, &at)
-                    let rest = UnsafeRawBufferPointer(rebasing: source[from..<end])
-                    UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + rest.count]).copyMemory(from: rest)
-                    at += rest.count
-                    from = end
-                    count += 1
-                }
-            }
+        _ = reserve(other.byteCount + Self.renumbering * other.count)
+        let (bytes, source) = (memory.bytes, other.records)
+        var from = 0
+        for _ in 0..<other.count {
+            // Its own encoding: every field is there.
+            let length = Varint.read(source, &from)!
+            let next = from + length
+            from += 2
+            _ = Varint.read(source, &from)
+            Varint.write(2 + Varint.size(count) + next - from, to: bytes, &end)
+            bytes.store(UInt16(0), at: end)
+            end += 2
+            Varint.write(count, to: bytes, &end)
+            let rest = UnsafeRawBufferPointer(rebasing: source[from..<next])
+            UnsafeMutableRawBufferPointer(rebasing: bytes[end..<end + rest.count]).copyMemory(from: rest)
+            end += rest.count
+            from = next
+            count += 1
         }
-        (end, self.count) = (at, count)
         userBytes += other.userBytes
         producers += other.producers
     }
 
-    /// Gives up the bytes, room and all, without a copy.
-    mutating func release() -> [UInt8] {
-        var bytes: [UInt8] = []
-        swap(&bytes, &storage)
-        bytes.removeLast(bytes.count - end)
-        end = 0
-        return bytes
-    }
-
-    // MARK: - Memory
+    /// Bytes that a record may take more behind others: two for its index, and one for its length.
+    static let renumbering = 3
 
     /// Makes sure that so many bytes fit behind `end`; returns where they will end.
     @inline(__always)
-    private mutating func reserve(_ bytes: Int) -> Int {
-        let next = end + bytes
-        if next > storage.count { grow(to: max(next, 2 * storage.count)) }
-        return next
+    private func reserve(_ bytes: Int) -> Int {
+        if end + bytes > limit { grow(to: max(end - start + bytes, 2 * (limit - start))) }
+        return end + bytes
     }
 
     @inline(never)
-    private mutating func grow(to size: Int) {
-        let end = end
-        storage = storage.withUnsafeBytes { old in
-            Self.room(size) { $0.copyMemory(from: UnsafeRawBufferPointer(rebasing: old[..<end])) }
-        }
-    }
-
-    private static func room(_ size: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            fill(UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<size]))
-            count = size
-        }
+    private func grow(to size: Int) {
+        let larger = FrameMemory(count: size)
+        larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[start..<end]))
+        (memory, start, end, limit) = (larger, 0, end - start, size)
     }
 }

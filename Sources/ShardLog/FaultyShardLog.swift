@@ -128,7 +128,7 @@ public final class FaultyShardLog: ShardLog {
     {
         try await weather()
         if state.withLock({ $0.strikes($0.rates.stale) }) {
-            return FrameSlab(bytes: [], frames: [], next: position, isAtEnd: false)
+            return FrameSlab(bytes: .none, frames: [], next: position, isAtEnd: false)
         }
         return try await base.read(shard, from: position, maxBytes: maxBytes)
     }

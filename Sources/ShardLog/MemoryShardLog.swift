@@ -63,17 +63,19 @@ public final class MemoryShardLog: ShardLog {
     public func read(_ shard: ShardRef, from position: Position, maxBytes: Int) throws(ShardLogError) -> FrameSlab {
         let log = try find(shard)
         let from = max(position, log.first)
-        var slab = FrameSlab(bytes: [], frames: [], next: log.tail, isAtEnd: log.isClosed)
+        var bytes: [UInt8] = []
+        var slab = FrameSlab(bytes: .none, frames: [], next: log.tail, isAtEnd: log.isClosed)
         for (position, frame) in log.frames[log.frames.partitioningIndex { $0.position >= from }...] {
-            if !slab.frames.isEmpty, slab.bytes.count + frame.bytes.count > maxBytes {
+            if !slab.frames.isEmpty, bytes.count + frame.bytes.count > maxBytes {
                 slab.next = position
                 slab.isAtEnd = false
                 break
             }
-            let start = slab.bytes.count
-            slab.bytes += frame.bytes
-            slab.frames.append(FrameSlab.Frame(position: position, range: start..<slab.bytes.count))
+            let start = bytes.count
+            frame.bytes.withUnsafeBytes { bytes += $0 }
+            slab.frames.append(FrameSlab.Frame(position: position, range: start..<bytes.count))
         }
+        slab.bytes = FrameBytes(bytes)
         return slab
     }
 

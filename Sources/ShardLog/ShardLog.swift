@@ -39,12 +39,12 @@ public struct Position: Hashable, Sendable, Comparable, CustomStringConvertible 
 /// One frame to append. The bytes are opaque to the seam; `arrival` is what `ShardLog.position(_:arrivedAtOrAfter:)` finds.
 public struct AppendFrame: Sendable {
     /// The frame, whole: 1 byte to 64 MiB.
-    public var bytes: [UInt8]
+    public var bytes: FrameBytes
     /// Milliseconds since 1970, not below that of the frame before it.
     public var arrivalMilliseconds: Int64
 
     /// A frame with its arrival time.
-    public init(bytes: [UInt8], arrivalMilliseconds: Int64) {
+    public init(bytes: FrameBytes, arrivalMilliseconds: Int64) {
         self.bytes = bytes
         self.arrivalMilliseconds = arrivalMilliseconds
     }
@@ -87,7 +87,7 @@ public struct FrameSlab: Sendable {
     }
 
     /// The frames' bytes.
-    public var bytes: [UInt8]
+    public var bytes: FrameBytes
     /// The frames, in order.
     public var frames: [Frame]
     /// Read on from here.
@@ -96,7 +96,7 @@ public struct FrameSlab: Sendable {
     public var isAtEnd: Bool
 
     /// A piece of log.
-    public init(bytes: [UInt8], frames: [Frame], next: Position, isAtEnd: Bool) {
+    public init(bytes: FrameBytes, frames: [Frame], next: Position, isAtEnd: Bool) {
         self.bytes = bytes
         self.frames = frames
         self.next = next

@@ -48,8 +48,8 @@ extension Service {
     }
 }
 
-private func holds(_ bytes: [UInt8], _ text: String) -> Bool {
-    Data(bytes).range(of: Data(text.utf8)) != nil
+private func holds(_ bytes: FrameBytes, _ text: String) -> Bool {
+    Data([UInt8](bytes)).range(of: Data(text.utf8)) != nil
 }
 
 @Suite("encrypted streams")
@@ -225,7 +225,7 @@ struct EncryptionTests {
         let foreign = try #require(refs.first { $0.stream != uid })
         func frames(_ ref: ShardRef) async throws -> [[UInt8]] {
             let slab = try await service.log.read(ref, from: .start, maxBytes: 1 << 20)
-            return slab.frames.map { Array(slab.bytes[$0.range]) }
+            return slab.bytes.withUnsafeBytes { bytes in slab.frames.map { [UInt8](bytes[$0.range]) } }
         }
         let (good, strange) = (try await frames(own), try await frames(foreign))
         /// What is answered of a shard that holds these frames, until the first refusal.
@@ -235,7 +235,7 @@ struct EncryptionTests {
             let appender = try await service.log.openAppender(own, expecting: nil)
             for bytes in frames {
                 _ = try await withCheckedThrowingContinuation { continuation in
-                    appender.append([AppendFrame(bytes: bytes, arrivalMilliseconds: 0)]) {
+                    appender.append([AppendFrame(bytes: FrameBytes(bytes), arrivalMilliseconds: 0)]) {
                         continuation.resume(with: $0)
                     }
                 }

@@ -16,9 +16,10 @@ struct RecordPageTests {
 
     /// One frame per list.
     private func slab(_ frames: [[Record]]) -> FrameSlab {
-        var slab = FrameSlab(bytes: [], frames: [], next: Position(rawValue: 100), isAtEnd: false)
+        var bytes: [UInt8] = []
+        var slab = FrameSlab(bytes: .none, frames: [], next: Position(rawValue: 100), isAtEnd: false)
         for (number, records) in frames.enumerated() {
-            var run = RecordRun(reserving: 64)
+            let run = RecordRun(reserving: 64)
             for record in records {
                 Array(record.key.utf8).withUnsafeBytes { key in
                     Array(record.data.utf8).withUnsafeBytes { data in run.append(key: key, value: data) }
@@ -32,12 +33,13 @@ struct RecordPageTests {
                 epoch: 1,
                 source: .kinesis
             )
-            let start = slab.bytes.count
-            slab.bytes += frame
+            let start = bytes.count
+            bytes += [UInt8](frame)
             slab.frames.append(
-                FrameSlab.Frame(position: Position(rawValue: UInt64(number) + 10), range: start..<slab.bytes.count)
+                FrameSlab.Frame(position: Position(rawValue: UInt64(number) + 10), range: start..<bytes.count)
             )
         }
+        slab.bytes = FrameBytes(bytes)
         return slab
     }
 
@@ -111,7 +113,9 @@ struct RecordPageTests {
     @Test("end before a damaged frame, and refuse to begin with one")
     func damage() throws {
         var damaged = slab(frames)
-        damaged.bytes[damaged.bytes.count - 3] ^= 1
+        var bytes = [UInt8](damaged.bytes)
+        bytes[bytes.count - 3] ^= 1
+        damaged.bytes = FrameBytes(bytes)
         let good = try page(damaged).page
         #expect(good.count == 2 && good.next == Position(rawValue: 11) && good.nextIndex == 0 && !good.isComplete)
         damaged.frames.removeFirst()

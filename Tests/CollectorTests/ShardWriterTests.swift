@@ -12,7 +12,7 @@ struct ShardWriterTests {
     private final class ManualAppender: ShardAppender {
         typealias Answer = @Sendable (Result<[Position], ShardLogError>) -> Void
         let waiting = Mutex<[(count: Int, answer: Answer)]>([])
-        let frames = Mutex<[[UInt8]]>([])
+        let frames = Mutex<[FrameBytes]>([])
         let next = Mutex<UInt64>(1)
 
         var tail: Position { Position(rawValue: next.withLock { $0 }) }
@@ -52,7 +52,7 @@ struct ShardWriterTests {
         producer: ProducerRange? = nil,
         key: FrameKey? = nil
     ) -> ShardWriter.Admission {
-        var run = RecordRun(producerCapacity: producer == nil ? 0 : 1, key: key, reserving: bytes)
+        let run = RecordRun(producerCapacity: producer == nil ? 0 : 1, key: key, reserving: bytes)
         let value = [UInt8](repeating: 7, count: bytes)
         value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
         if let producer { run.producers = [producer] }
@@ -97,12 +97,12 @@ struct ShardWriterTests {
     func inPlace() {
         open()
         var written: UnsafeRawPointer?
-        var run = RecordRun(reserving: 100_000)
+        let run = RecordRun(reserving: 100_000)
         run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 50_000) { value in
             value.initializeMemory(as: UInt8.self, repeating: 7)
             written = UnsafeRawPointer(value.baseAddress)
         }
-        _ = writer.enqueue(consume run) { _ in }
+        _ = writer.enqueue(run) { _ in }
         appender.frames.withLock { frames in
             frames[0].withUnsafeBytes { bytes in
                 #expect(written.map { $0 - bytes.baseAddress! } == bytes.count - 50_000 - 1)
@@ -163,7 +163,7 @@ struct ShardWriterTests {
         appender.answer(.unavailable("full", retryAfter: .zero))
         open()
         // 30 to 33 were taken for duplicates; 34 to 40 would make them so for ever.
-        var run = RecordRun(producerCapacity: 1, reserving: 100)
+        let run = RecordRun(producerCapacity: 1, reserving: 100)
         run.producers = [ProducerRange(producer: 7, first: 34, last: 40)]
         let own = writer.find(producer: 7, sequence: 34, key: HashKey(0)).own
         let sifting = ShardWriter.Sifting(epoch: found.epoch, own: [7: own])

@@ -56,19 +56,21 @@ final class TestLog: ShardLog {
     func read(_ shard: ShardRef, from position: Position, maxBytes: Int) async throws(ShardLogError) -> FrameSlab {
         let slab: FrameSlab? = state.withLock { state in
             guard let log = state.shards[shard] else { return nil }
-            var slab = FrameSlab(bytes: [], frames: [], next: position, isAtEnd: false)
+            var bytes: [UInt8] = []
+            var slab = FrameSlab(bytes: .none, frames: [], next: position, isAtEnd: false)
             var index = Int((position.rawValue + 9) / 10)
             while index < log.frames.count,
-                slab.frames.isEmpty || slab.bytes.count + log.frames[index].count <= maxBytes
+                slab.frames.isEmpty || bytes.count + log.frames[index].count <= maxBytes
             {
-                let start = slab.bytes.count
-                slab.bytes += log.frames[index]
+                let start = bytes.count
+                bytes += log.frames[index]
                 slab.frames.append(
-                    .init(position: Position(rawValue: UInt64(index) * 10), range: start..<slab.bytes.count)
+                    .init(position: Position(rawValue: UInt64(index) * 10), range: start..<bytes.count)
                 )
                 index += 1
                 slab.next = Position(rawValue: UInt64(index) * 10)
             }
+            slab.bytes = FrameBytes(bytes)
             slab.isAtEnd = log.isClosed && index >= log.frames.count
             return slab
         }

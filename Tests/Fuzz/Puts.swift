@@ -90,14 +90,14 @@ extension FuzzTarget {
             }
         require(((try? put.checkBlobs(body)) != nil) == isBase64, "base64 is checked and decoded differently")
         guard isBase64, !put.entries.isEmpty else { return }
-        var run = RecordRun(reserving: bytes.count)
+        let run = RecordRun(reserving: bytes.count)
         put.copies.withUnsafeBufferPointer { copies in
             for entry in put.entries {
                 let bytes = PutBytes(body: bytes, copies: copies)
                 let size = put.dataCount(entry, bytes)
                 let before = run.userBytes
                 do {
-                    try put.append(entry, bytes, to: &run)
+                    try put.append(entry, bytes, to: run)
                 } catch {
                     fatalError("good base64 is refused: \(error)")
                 }
@@ -142,7 +142,7 @@ extension FuzzTarget {
         )
     )
 
-    private static func read(_ frame: [UInt8], _ format: WireFormat) -> [JSONValue] {
+    private static func read(_ frame: FrameBytes, _ format: WireFormat) -> [JSONValue] {
         let slab = FrameSlab(
             bytes: frame,
             frames: [FrameSlab.Frame(position: Position(rawValue: 1), range: 0..<frame.count)],

@@ -1,5 +1,6 @@
 import CChecksums
 import Crypto
+import ShardLog
 import Testing
 
 @testable import RecordBatch
@@ -14,7 +15,7 @@ struct EncryptionTests {
     }
 
     private func run(_ values: [[UInt8]], key: FrameKey?, producers: [ProducerRange] = []) -> RecordRun {
-        var run = RecordRun(producerCapacity: producers.count, key: key, reserving: 64)
+        let run = RecordRun(producerCapacity: producers.count, key: key, reserving: 64)
         for (index, value) in values.enumerated() {
             Array("key \(index)".utf8).withUnsafeBytes { key in
                 value.withUnsafeBytes { run.append(key: key, value: $0) }
@@ -25,7 +26,7 @@ struct EncryptionTests {
     }
 
     private func seal(_ runs: [RecordRun], shard: UInt32 = 3, baseOffset: Int64 = 1000) -> [UInt8] {
-        FrameEncoder.seal(
+        let frame = FrameEncoder.seal(
             runs,
             shard: shard,
             baseOffset: baseOffset,
@@ -33,6 +34,7 @@ struct EncryptionTests {
             epoch: 7,
             source: .kinesis
         )
+        return [UInt8](frame)
     }
 
     private func read(

@@ -1,4 +1,5 @@
 import CChecksums
+import ShardLog
 import Testing
 
 @testable import RecordBatch
@@ -8,7 +9,7 @@ struct FrameTests {
     private typealias Record = (key: [UInt8], value: [UInt8])
 
     private func run(_ records: [Record], producers: [ProducerRange] = []) -> RecordRun {
-        var run = RecordRun(producerCapacity: producers.count, reserving: 64)
+        let run = RecordRun(producerCapacity: producers.count, reserving: 64)
         for record in records {
             record.key.withUnsafeBytes { key in
                 record.value.withUnsafeBytes { value in run.append(key: key, value: value) }
@@ -18,9 +19,11 @@ struct FrameTests {
         return run
     }
 
-    private func seal(_ runs: consuming [RecordRun]) -> [UInt8] {
+    private func seal(_ runs: [RecordRun]) -> [UInt8] { [UInt8](sealed(runs)) }
+
+    private func sealed(_ runs: [RecordRun]) -> FrameBytes {
         FrameEncoder.seal(
-            consume runs,
+            runs,
             shard: 0,
             baseOffset: 1000,
             arrivalMilliseconds: 1_795_000_000_123,
@@ -52,13 +55,12 @@ struct FrameTests {
     func inPlace() {
         // Where `fill` wrote a value, and where the frame has it.
         var written: UnsafeRawPointer?
-        var run = RecordRun(reserving: 100_000)
+        let run = RecordRun(reserving: 100_000)
         run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 50_000) { value in
             value.initializeMemory(as: UInt8.self, repeating: 7)
             written = UnsafeRawPointer(value.baseAddress)
         }
-        let frame = seal([consume run])
-        frame.withUnsafeBytes { bytes in
+        sealed([run]).withUnsafeBytes { bytes in
             #expect(written.map { $0 - bytes.baseAddress! } == bytes.count - 50_000 - 1)
         }
     }
@@ -85,7 +87,7 @@ struct FrameTests {
             bytes += RecordRun.size(index: index, keyCount: record.key.count, valueCount: record.value.count)
         }
         for reserved in [bytes, 1] {
-            var run = RecordRun(reserving: reserved)
+            let run = RecordRun(reserving: reserved)
             for record in records {
                 record.key.withUnsafeBytes { key in
                     record.value.withUnsafeBytes { value in run.append(key: key, value: value) }
@@ -99,7 +101,7 @@ struct FrameTests {
     @Test("a record whose value can't be written was never there")
     func refusedValue() throws {
         struct Refusal: Error {}
-        var run = run(records)
+        let run = run(records)
         let before = (run.count, run.byteCount, run.userBytes)
         #expect(throws: Refusal.self) {
             try run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 9000) { value in
@@ -151,7 +153,7 @@ struct FrameTests {
     @Test("a record whose value can't be written was never there")
     func rollback() throws {
         struct Failure: Error {}
-        var run = run(records)
+        let run = run(records)
         #expect(throws: Failure.self) {
             let key = [UInt8](repeating: 1, count: 3)
             try key.withUnsafeBytes { (key: UnsafeRawBufferPointer) throws in

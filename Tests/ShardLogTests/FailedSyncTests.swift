@@ -80,22 +80,25 @@ struct FailedSyncTests {
             try log.create(shard)
             let folder = try log.find(shard)
             log.thread.add(
-                LogRequest(shard: folder, action: .open(expecting: nil)) { result in
-                    guard case .success(let outcome) = result else { return }
-                    let appender = EmbeddedAppender(
-                        shard: folder,
-                        owner: outcome.owner,
-                        tail: outcome.tail,
-                        thread: log.thread
-                    )
-                    appender.append([frame(1, bytes: 100)]) { result in
-                        if case .success = result {
-                            outcomes.withLock { $0[shard.index] = true }
-                        } else {
-                            outcomes.withLock { $0[shard.index] = false }
+                LogRequest(
+                    folder,
+                    .open(expecting: nil) { result in
+                        guard case .success(let outcome) = result else { return }
+                        let appender = EmbeddedAppender(
+                            shard: folder,
+                            owner: outcome.owner,
+                            tail: outcome.tail,
+                            thread: log.thread
+                        )
+                        appender.append([frame(1, bytes: 100)]) { result in
+                            if case .success = result {
+                                outcomes.withLock { $0[shard.index] = true }
+                            } else {
+                                outcomes.withLock { $0[shard.index] = false }
+                            }
                         }
                     }
-                }
+                )
             )
         }
         let first = try log.find(shards[0])

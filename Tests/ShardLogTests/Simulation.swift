@@ -217,7 +217,7 @@ final class Simulation {
         guard let log, let folder = try? log.find(ref) else { return nil }
         let box = Mutex<Result<LogRequest.Outcome, ShardLogError>?>(nil)
         log.thread.add(
-            LogRequest(shard: folder, action: .open(expecting: nil)) { result in box.withLock { $0 = result } }
+            LogRequest(folder, .open(expecting: nil) { result in box.withLock { $0 = result } })
         )
         while log.thread.turn() {}
         guard case .success(let outcome)? = box.withLock({ $0 }) else { return nil }
@@ -256,9 +256,12 @@ final class Simulation {
         shards[ref]?.isCloseAsked = true
         nonisolated(unsafe) let simulation = self
         log.thread.add(
-            LogRequest(shard: folder, action: .close(appender)) { result in
-                if case .success = result { simulation.shards[ref]?.isClosed = true }
-            }
+            LogRequest(
+                folder,
+                .close(appender) { result in
+                    if case .success = result { simulation.shards[ref]?.isClosed = true }
+                }
+            )
         )
         while log.thread.turn() {}
     }
@@ -337,7 +340,7 @@ final class Simulation {
         let asked = shards[ref]?.askTrim(before: time)
         let box = Mutex<Result<LogRequest.Outcome, ShardLogError>?>(nil)
         log.thread.add(
-            LogRequest(shard: folder, action: .trim(first: first)) { result in box.withLock { $0 = result } }
+            LogRequest(folder, .trim(first: first) { result in box.withLock { $0 = result } })
         )
         while log.thread.turn() {}
         guard case .success? = box.withLock({ $0 }) else { return }

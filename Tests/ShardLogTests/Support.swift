@@ -6,7 +6,7 @@ import ShardLog
 
 /// A frame of one record that holds its number.
 func frame(_ number: Int, bytes: Int = 16, arrival: Int64 = 0, key: FrameKey? = nil) -> AppendFrame {
-    var run = RecordRun(key: key, reserving: bytes + 32)
+    let run = RecordRun(key: key, reserving: bytes + 32)
     let value = Array("\(number) ".utf8) + [UInt8](repeating: 0x2E, count: bytes)
     value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
     return AppendFrame(

@@ -39,9 +39,17 @@ extension KeyRing {
 }
 
 func frame(_ text: String, _ key: FrameKey?) -> [UInt8] {
-    var run = RecordRun(key: key, reserving: 100)
+    let run = RecordRun(key: key, reserving: 100)
     Array(text.utf8).withUnsafeBytes { run.append(key: $0, value: $0) }
-    return FrameEncoder.seal([run], shard: 0, baseOffset: 0, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
+    let frame = FrameEncoder.seal(
+        [run],
+        shard: 0,
+        baseOffset: 0,
+        arrivalMilliseconds: 0,
+        epoch: 0,
+        source: .kinesis
+    )
+    return [UInt8](frame)
 }
 
 @Suite("a KeyId")

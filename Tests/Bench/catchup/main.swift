@@ -18,8 +18,8 @@ func cpuSeconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-func frame() -> [UInt8] {
-    var run = RecordRun(reserving: 500 * 1070)
+func frame() -> FrameBytes {
+    let run = RecordRun(reserving: 500 * 1070)
     let value = (0..<1024).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     for index in 0..<500 {
         Array("partition-key-\(index)".utf8).withUnsafeBytes { key in
@@ -27,7 +27,7 @@ func frame() -> [UInt8] {
         }
     }
     return FrameEncoder.seal(
-        [consume run],
+        [run],
         shard: 0,
         baseOffset: 0,
         arrivalMilliseconds: 0,

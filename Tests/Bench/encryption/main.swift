@@ -8,6 +8,7 @@
 import CPOSIX
 import Glibc
 import RecordBatch
+import ShardLog
 
 func microseconds() -> Double {
     var time = timespec()
@@ -16,7 +17,7 @@ func microseconds() -> Double {
 }
 
 func run(records: Int, bytes: Int, key: FrameKey?) -> RecordRun {
-    var run = RecordRun(key: key, reserving: records * (bytes + 40))
+    let run = RecordRun(key: key, reserving: records * (bytes + 40))
     let value = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     for index in 0..<records {
         Array("partition-key-\(index)".utf8).withUnsafeBytes { key in
@@ -26,8 +27,8 @@ func run(records: Int, bytes: Int, key: FrameKey?) -> RecordRun {
     return run
 }
 
-func seal(_ run: consuming RecordRun) -> [UInt8] {
-    FrameEncoder.seal([consume run], shard: 0, baseOffset: 0, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
+func seal(_ run: RecordRun) -> FrameBytes {
+    FrameEncoder.seal([run], shard: 0, baseOffset: 0, arrivalMilliseconds: 0, epoch: 0, source: .kinesis)
 }
 
 func median(_ rounds: Int, _ body: () -> Void) -> Double {
@@ -45,7 +46,7 @@ func medianOfSealing(_ rounds: Int, _ make: () -> RecordRun) -> Double {
     let times = (0..<rounds).map { _ in
         let run = make()
         let start = microseconds()
-        let frame = seal(consume run)
+        let frame = seal(run)
         let end = microseconds()
         frames += min(1, frame.count)
         return end - start
@@ -54,7 +55,7 @@ func medianOfSealing(_ rounds: Int, _ make: () -> RecordRun) -> Double {
     return times.sorted()[rounds / 2]
 }
 
-func read(_ frame: [UInt8], _ key: DataKey) -> Int {
+func read(_ frame: FrameBytes, _ key: DataKey) -> Int {
     frame.withUnsafeBytes { bytes in
         var sum = 0
         do {

@@ -189,7 +189,7 @@ struct SubscriptionEndTests {
         let stream = try #require(service.collector.streams.withLock { $0.values.first })
         let appender = try log.openAppender(stream.ref(ShardID(0)), expecting: nil)
         await withCheckedContinuation { continuation in
-            appender.append([AppendFrame(bytes: [1, 2, 3], arrivalMilliseconds: 1_795_000_000_001)]) { _ in
+            appender.append([AppendFrame(bytes: FrameBytes([1, 2, 3]), arrivalMilliseconds: 1_795_000_000_001)]) { _ in
                 continuation.resume()
             }
         }

@@ -24,7 +24,7 @@ extension RequestReader {
             broken += Self.lengthConstraints(length)
         }
         if let values, texts.contains(where: { !values.contains($0) }) {
-            broken.append("Member must satisfy enum value set: [\(values.joined(separator: ", "))]")
+            broken.append(Self.enumConstraint(values))
         }
         if !broken.isEmpty {
             note(shown, name, "Member must satisfy constraint: [\(broken.joined(separator: ", "))]")

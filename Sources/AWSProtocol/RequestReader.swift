@@ -92,6 +92,9 @@ public struct RequestReader: Sendable {
         guard let member = value[name] else { return missing(name, required) }
         guard let text = member.string else { throw .serialization(Self.conversion(member, to: "an String")) }
         let before = violations.count
+        if let pattern, !pattern.matches(text) {
+            note(text, name, "Member must satisfy regular expression pattern: \(pattern.text)")
+        }
         if let length {
             let count = text.utf16.count
             if count > length.upperBound {
@@ -101,13 +104,17 @@ public struct RequestReader: Sendable {
                 note(text, name, "Member must have length greater than or equal to \(length.lowerBound)")
             }
         }
-        if let pattern, !pattern.matches(text) {
-            note(text, name, "Member must satisfy regular expression pattern: \(pattern.text)")
-        }
         if let values, !values.contains(text) {
-            note(text, name, "Member must satisfy enum value set: [\(values.joined(separator: ", "))]")
+            note(text, name, Self.enumConstraint(values))
         }
         return violations.count == before ? text : nil
+    }
+
+    /// AWS lists the values in the order of a Java hash table of 32 places.
+    static func enumConstraint(_ values: [String]) -> String {
+        func place(_ value: String) -> UInt32 { value.utf16.reduce(0) { $0 &* 31 &+ UInt32($1) } & 31 }
+        let listed = values.enumerated().sorted { (place($0.element), $0.offset) < (place($1.element), $1.offset) }
+        return "Member must satisfy enum value set: [\(listed.map(\.element).joined(separator: ", "))]"
     }
 
     /// A whole number within its constraints; nil when absent, or broken.
@@ -166,6 +173,11 @@ public struct RequestReader: Sendable {
         violations += nested.violations
         refusal = refusal ?? nested.refusal
         return result
+    }
+
+    /// Notes a violation without the value: AWS prints no record's data.
+    public mutating func noteUnshown(_ name: String, _ constraint: String) {
+        violations.append("Value at '\(prefix)\(Self.lowerFirst(name))' failed to satisfy constraint: \(constraint)")
     }
 
     /// Notes a violation that only the caller can see. `shown` is the value as AWS prints it, nil for null.

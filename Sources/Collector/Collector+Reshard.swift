@@ -16,19 +16,17 @@ import StreamModel
 extension Collector {
     func splitShard(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try SplitShardRequest(body: request.body, format: request.format)
-        let stream = try stream(asked.stream, request)
-        let name = stream.key.name
-        guard let id = ShardID(lenient: asked.shardToSplit) else { throw unknownShard(asked.shardToSplit, name) }
-        guard let boundary = HashKey(decimal: asked.newStartingHashKey) else {
-            throw .invalidArgument("NewStartingHashKey \(asked.newStartingHashKey) is not below 2^128.")
-        }
+        let (stream, shards) = try named([asked.shardToSplit], of: asked.stream, request)
+        let (name, id) = (stream.key.name, shards[0])
+        // One of 2^128 and more is as little inside a shard as the last key.
+        let boundary = HashKey(decimal: asked.newStartingHashKey) ?? .max
         try await reshard(stream, request) { map, time throws(ReshardError) in
             _ = try map.split(id, at: boundary, now: time)
         } words: { error in
             switch error {
             case .badBoundary(let range):
                 .invalidArgument(
-                    "NewStartingHashKey \(boundary) used in SplitShard() on shard \(id) in stream \(name) under account "
+                    "NewStartingHashKey \(asked.newStartingHashKey) used in SplitShard() on shard \(id) in stream \(name) under account "
                         + "\(configuration.account) is not both greater than one plus the shard's StartingHashKey "
                         + "\(range.start) and less than the shard's EndingHashKey \(range.end)."
                 )
@@ -40,12 +38,8 @@ extension Collector {
 
     func mergeShards(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try MergeShardsRequest(body: request.body, format: request.format)
-        let stream = try stream(asked.stream, request)
-        let name = stream.key.name
-        guard let lower = ShardID(lenient: asked.shardToMerge) else { throw unknownShard(asked.shardToMerge, name) }
-        guard let upper = ShardID(lenient: asked.adjacentShardToMerge) else {
-            throw unknownShard(asked.adjacentShardToMerge, name)
-        }
+        let (stream, shards) = try named([asked.shardToMerge, asked.adjacentShardToMerge], of: asked.stream, request)
+        let (name, lower, upper) = (stream.key.name, shards[0], shards[1])
         try await reshard(stream, request) { map, time throws(ReshardError) in
             _ = try map.merge(lower, with: upper, now: time)
         } words: { error in
@@ -89,11 +83,30 @@ extension Collector {
         }
     }
 
+    /// A stream, and shards that are named as it has them or not. AWS reads the names before it looks for the stream.
+    private func named(
+        _ names: [String],
+        of reference: StreamReference,
+        _ request: APIRequest
+    ) throws(AWSError) -> (Stream, [ShardID]) {
+        let found = Result { () throws(AWSError) in try stream(reference, request) }
+        if case .failure(let error) = found, error.code != AWSError.notFound("").code { throw error }
+        var shards: [ShardID] = []
+        for name in names {
+            guard let id = ShardID(lenient: name) else { throw unknownShard(name, reference.name) }
+            shards.append(id)
+        }
+        return (try found.get(), shards)
+    }
+
     private func checkCount(_ target: Int, _ open: Int, _ record: StreamRecord) throws(AWSError) {
         let counts = "Current open shard count: \(open) Target shard count: \(target)"
-        let most = configuration.limits?.shardsPerStream ?? 10_000
+        let most = configuration.limits.map { min($0.shardsPerStream, $0.shards(in: record.key.region)) } ?? 10_000
         guard target <= most else {
-            throw .limitExceeded("A stream has at most \(most) shards. \(counts)")
+            throw .limitExceeded(
+                "Target shard count or number of open shards cannot be greater than \(most). Current open shard count: "
+                    + "\(open), Target shard count: \(target)"
+            )
         }
         guard configuration.limits != nil else { return }
         if target > open * 2 {

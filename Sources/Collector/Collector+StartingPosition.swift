@@ -72,10 +72,10 @@ extension Collector {
         guard let any = AnySequenceNumber(decimal: asked.sequenceNumber ?? "") else {
             throw invalid(asked, shard, record)
         }
-        guard any.shard == shard.id.index else {
+        guard any.shard >= 0, UInt32(any.shard) == shard.id.index else {
             throw .invalidArgument(
-                "Invalid StartingSequenceNumber. It encodes \(ShardID(any.shard)), while it was used in a call to a "
-                    + "shard with \(shard.id)"
+                "Invalid StartingSequenceNumber. It encodes \(any.shardName), while it was used in a call to a shard with "
+                    + "\(shard.id)"
             )
         }
         guard let number = SequenceNumber(decimal: any.description), number.created == shard.created else {

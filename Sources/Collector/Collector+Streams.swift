@@ -55,7 +55,8 @@ extension Collector {
             throw .validation("ShardCount must be provided for a stream in PROVISIONED mode.")
         }
         let most = configuration.limits?.shardsPerStream ?? 10_000
-        guard count <= most else {
+        // What the account may not have either is told of as that.
+        guard count <= most || count > configuration.limits?.shards(in: request.region) ?? .max else {
             throw .limitExceeded("A stream has at most \(most) shards. Requested: \(count).")
         }
         if asked.mode == .provisioned, asked.strategy == .auto {
@@ -202,11 +203,14 @@ extension Collector {
                 var record = stream.record
                 if !withConsumers, record.consumers.contains(where: { $0.status != .deleting }) {
                     throw .inUse(
-                        "Stream \(record.key.name) under account \(configuration.account) has registered consumers. "
-                            + "Deregister them first, or set EnforceConsumerDeletion."
+                        "DeleteStream can't delete \(configuration.account):\(record.key.name) because there are consumers "
+                            + "associated with this data stream. To delete \(record.key.name) anyway, set the "
+                            + "EnforceConsumerDeletion parameter to true to force the deletion of all the consumers that are "
+                            + "associated with it."
                     )
                 }
                 if record.status == .deleting { return }
+                record.wasNeverActive = record.status == .creating
                 record.status = .deleting
                 do throws(StateStoreError) {
                     try await write(record, stream)

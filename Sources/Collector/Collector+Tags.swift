@@ -6,10 +6,10 @@ import KinesisTypes
 extension Collector {
     func addTagsToStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try AddTagsToStreamRequest(body: request.body, format: request.format)
+        let stream = try stream(asked.stream, request, tags: Self.pairs(asked.tags))
         try checkCharacters(asked.tags.keys)
         try checkCharacters(asked.tags.values)
-        try await changeTags(try stream(asked.stream, request, tags: Self.pairs(asked.tags)), nil) {
-            tags throws(AWSError) in
+        try await changeTags(stream, nil) { tags throws(AWSError) in
             tags = try merged(tags, asked.tags, "stream \(asked.stream.name)")
         }
         return []
@@ -17,9 +17,10 @@ extension Collector {
 
     func removeTagsFromStream(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try RemoveTagsFromStreamRequest(body: request.body, format: request.format)
+        let stream = try stream(asked.stream, request, tags: asked.keys.map { TagPair($0) })
         try checkCharacters(asked.keys)
-        try await changeTags(try stream(asked.stream, request, tags: asked.keys.map { TagPair($0) }), nil) {
-            tags throws(AWSError) in
+        try checkPercent(asked.keys, "remove tags from stream \(asked.stream.name)")
+        try await changeTags(stream, nil) { tags throws(AWSError) in
             for key in asked.keys { tags[key] = nil }
         }
         return []
@@ -27,20 +28,24 @@ extension Collector {
 
     func tagResource(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try TagResourceRequest(body: request.body, format: request.format)
+        let (stream, consumer) = try resource(asked.resource, request, tags: Self.pairs(asked.tags))
         try checkCharacters(asked.tags.keys)
         try checkCharacters(asked.tags.values)
-        let (stream, consumer) = try resource(asked.resource, request, tags: Self.pairs(asked.tags))
-        let name = asked.resource.consumer.map { "consumer \($0.name)" } ?? "stream \(stream.key.name)"
         try await changeTags(stream, consumer) { tags throws(AWSError) in
-            tags = try merged(tags, asked.tags, name)
+            tags = try merged(tags, asked.tags, Self.name(asked.resource, stream))
         }
         return []
     }
 
+    private static func name(_ resource: ResourceReference, _ stream: Stream) -> String {
+        resource.consumer.map { "consumer \($0.name)" } ?? "stream \(stream.key.name)"
+    }
+
     func untagResource(_ request: APIRequest) async throws(AWSError) -> [UInt8] {
         let asked = try UntagResourceRequest(body: request.body, format: request.format)
-        try checkCharacters(asked.keys)
         let (stream, consumer) = try resource(asked.resource, request, tags: asked.keys.map { TagPair($0) })
+        try checkCharacters(asked.keys)
+        try checkPercent(asked.keys, "remove tags from \(Self.name(asked.resource, stream))")
         try await changeTags(stream, consumer) { tags throws(AWSError) in
             for key in asked.keys { tags[key] = nil }
         }

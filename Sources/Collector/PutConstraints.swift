@@ -19,8 +19,11 @@ struct PutConstraints {
             return
         }
         if put.syntax.isBatch, put.count == 0 || put.count > countLimit {
-            let bound = put.count == 0 ? "greater than or equal to 1" : "less than or equal to \(countLimit)"
-            reader.note(shownList, list, "Member must have length \(bound)")
+            if put.count == 0 {
+                reader.note("[]", list, "Member must have length greater than or equal to 1")
+            } else {
+                reader.noteUnshown(list, "Member must have length less than or equal to \(countLimit)")
+            }
         }
         var keys: Bool?
         try put.withBytes(body) { bytes throws(AWSError) in
@@ -33,15 +36,6 @@ struct PutConstraints {
                 if reader.isFull { break }
             }
         }
-    }
-
-    /// How AWS prints the list: by the elements' class and identity.
-    private var shownList: String {
-        let type =
-            put.syntax.isKinesis
-            ? "com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry" : "com.amazonaws.firehose.v20150804.Record"
-        let shown = (0..<min(put.count, 1000)).map { "\(type)@\(String($0 + 1, radix: 16))" }
-        return "[\(shown.joined(separator: ", "))]"
     }
 
     private func path(_ index: Int, _ member: StaticString) -> String {
@@ -92,15 +86,11 @@ struct PutConstraints {
             return
         }
         let size = put.dataCount(entry, bytes)
-        if size > dataLimit { note(size: size, above: dataLimit, index, in: &reader) }
+        if size > dataLimit { noteData(above: dataLimit, index, in: &reader) }
     }
 
-    private func note(size: Int, above limit: Int, _ index: Int, in reader: inout RequestReader) {
-        reader.note(
-            "java.nio.HeapByteBuffer[pos=0 lim=\(size) cap=\(size)]",
-            path(index, "data"),
-            "Member must have length less than or equal to \(limit)"
-        )
+    private func noteData(above limit: Int, _ index: Int, in reader: inout RequestReader) {
+        reader.noteUnshown(path(index, "data"), "Member must have length less than or equal to \(limit)")
     }
 
     /// Throws when a record's data and key, or those of all records, are larger than the stream takes.
@@ -111,8 +101,8 @@ struct PutConstraints {
             for (index, entry) in put.entries.enumerated() {
                 let (size, key) = (put.dataCount(entry, bytes), Int(entry.partitionKey.count))
                 total += size + key
-                // The key takes its part of the room.
-                if size + key > limit { note(size: size, above: limit - min(key, limit), index, in: &reader) }
+                // The key takes its part of the room, though the words don't say so.
+                if size + key > limit { noteData(above: limit, index, in: &reader) }
             }
         }
         try reader.finish()

@@ -34,7 +34,7 @@ struct ReadCursor: Sendable, Equatable {
         return SequenceNumber(
             created: shard.created,
             counter: counter == 0 ? 0 : counter - 1,
-            time: time,
+            time: max(time, shard.created),
             shard: shard.id.index
         )
     }

@@ -114,7 +114,6 @@ struct RecordPage {
             shard: shard.id.index,
             region: source.region
         ) { records in
-            lastArrival = arrival
             try records.forEach(from: first) { index, key, value in
                 let size = key.count + value.count
                 if count == limit.records || (userBytes + size > limit.bytes && count > 0) {
@@ -138,6 +137,7 @@ struct RecordPage {
                 Writer.append(record, isFirst: count == 0, to: &bytes)
                 count += 1
                 userBytes += size
+                lastArrival = arrival
                 return true
             }
         }

@@ -35,6 +35,8 @@ struct StreamRecord: Sendable, Equatable {
     var reshard: Reshard?
     var settings = StreamSettings()
     var consumers: [ConsumerRecord] = []
+    /// It is in DELETING, and was deleted in CREATING.
+    var wasNeverActive = false
 
     /// Whether a change is under way.
     var isUnfinished: Bool {
@@ -42,7 +44,7 @@ struct StreamRecord: Sendable, Equatable {
     }
 
     /// What clients are shown: shards appear when the stream is made.
-    var listedShards: [Shard] { status == .creating ? [] : shards.shards }
+    var listedShards: [Shard] { status == .creating || wasNeverActive ? [] : shards.shards }
 
     /// Writes down a reshard to be carried out. The stream is UPDATING meanwhile, unless it is not shown: then it is what an
     /// on-demand stream does by itself.
@@ -79,6 +81,10 @@ extension StreamRecord {
             json.integer(maxRecordBytes)
             json.name("hidden")
             json.bool(isHidden)
+            if wasNeverActive {
+                json.name("neverActive")
+                json.bool(true)
+            }
             settings.write(to: &json)
             if !consumers.isEmpty {
                 json.name("consumers")
@@ -157,6 +163,7 @@ extension StreamRecord {
         )
         guard let settings = StreamSettings(decoding: json) else { return nil }
         self.settings = settings
+        wasNeverActive = json["neverActive"]?.bool ?? false
         for row in json["consumers"]?.array ?? [] {
             guard let consumer = ConsumerRecord(decoding: row) else { return nil }
             consumers.append(consumer)

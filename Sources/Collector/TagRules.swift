@@ -25,7 +25,7 @@ enum TagRules {
 }
 
 extension Collector {
-    /// Refuses characters that no tag may have. Known before the resource is looked up.
+    /// Refuses characters that no tag may have.
     func checkCharacters(_ texts: some Sequence<String>) throws(AWSError) {
         guard texts.allSatisfy(TagRules.isValid) else {
             throw .invalidArgument(
@@ -42,6 +42,15 @@ extension Collector {
         return try merged([:], tags, resource)
     }
 
+    /// Refuses what only passed `checkCharacters`. `attempt` is such as "add tags to stream NAME".
+    func checkPercent(_ texts: [String], _ attempt: String) throws(AWSError) {
+        guard texts.contains(where: { $0.contains("%") }) else { return }
+        throw .invalidArgument(
+            "Failed to \(attempt) under account \(configuration.account) because some tags contained illegal characters. "
+                + "The allowed characters are Unicode letters, white-spaces, '_',',','/','=','+','-','@'."
+        )
+    }
+
     /// The tags after some were added.
     func merged(
         _ present: [String: String],
@@ -49,12 +58,7 @@ extension Collector {
         _ resource: String
     ) throws(AWSError) -> [String: String] {
         let subject = "Failed to add tags to \(resource) under account \(configuration.account) because"
-        if added.contains(where: { $0.key.contains("%") || $0.value.contains("%") }) {
-            throw .invalidArgument(
-                "\(subject) some tags contained illegal characters. The allowed characters are Unicode letters, "
-                    + "white-spaces, '_',',','/','=','+','-','@'."
-            )
-        }
+        try checkPercent(Array(added.keys) + added.values, "add tags to \(resource)")
         if added.keys.contains(where: { $0.lowercased().hasPrefix("aws:") }) {
             throw .invalidArgument("\(subject) keys that begin with 'aws:' are reserved.")
         }

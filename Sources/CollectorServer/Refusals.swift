@@ -32,7 +32,8 @@ enum Refusals {
     static func noBody(_ media: MediaType, _ target: Target?) -> HTTPAnswer {
         let media =
             switch media {
-            case .json11, .json10: media
+            case .json11: media
+            // JSON 1.0 is DynamoDB's.
             default: target?.service == .dynamoDB ? MediaType.json10 : .cbor
             }
         let code = target == nil ? "UnknownOperationException" : "SerializationException"

@@ -57,15 +57,15 @@ public struct GetShardIteratorRequest: Sendable {
         case .atSequenceNumber, .afterSequenceNumber:
             if startingSequenceNumber == nil { throw mismatch("no") }
         case .trimHorizon, .latest:
-            if startingSequenceNumber != nil { throw mismatch("a") }
+            if startingSequenceNumber != nil { throw mismatch("also a") }
         }
     }
 
-    private func mismatch(_ article: String) -> AWSError {
+    private func mismatch(_ words: String) -> AWSError {
         .invalidArgument(
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
                 + "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. "
-                + "Request specified \(kind.rawValue) and also \(article) StartingSequenceNumber."
+                + "Request specified \(kind.rawValue) and \(words) StartingSequenceNumber."
         )
     }
 }

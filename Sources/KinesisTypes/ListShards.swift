@@ -54,13 +54,14 @@ public struct ListShardsRequest: Sendable {
         if nextToken == nil, stream == nil {
             throw .invalidArgument("Either NextToken or StreamName should be provided.")
         }
-        if nextToken != nil, stream?.arn == nil, stream != nil {
-            throw .invalidArgument("NextToken and StreamName cannot be provided together.")
-        }
-        if nextToken != nil, exclusiveStartShardID != nil || streamCreationTimestamp != nil {
-            throw .invalidArgument(
-                "NextToken cannot be provided together with ExclusiveStartShardId or StreamCreationTimestamp."
-            )
+        // The token says all of it.
+        let others = [
+            ("StreamName", stream != nil && stream?.arn == nil), ("StreamARN", stream?.arn != nil),
+            ("ExclusiveStartShardId", exclusiveStartShardID != nil),
+            ("StreamCreationTimestamp", streamCreationTimestamp != nil), ("ShardFilter", filter != nil),
+        ]
+        if nextToken != nil, let other = others.first(where: \.1) {
+            throw .invalidArgument("NextToken and \(other.0) cannot be provided together.")
         }
     }
 

@@ -13,7 +13,7 @@ public struct RetentionPeriodRequest: Sendable {
     public init(body: [UInt8], format: WireFormat = .json) throws(AWSError) {
         var reader = try RequestReader(body: body, format: format)
         stream = try reader.requiredStream()
-        hours = try reader.integer("RetentionPeriodHours", required: true) ?? 0
+        hours = try reader.integer("RetentionPeriodHours", in: 1...Int(Int32.max), required: true) ?? 0
         try reader.finish()
     }
 }

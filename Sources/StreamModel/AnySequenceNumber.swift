@@ -13,10 +13,18 @@ public struct AnySequenceNumber: Sendable, Equatable, CustomStringConvertible {
     public let created: UInt64
     /// When the record arrived, in seconds since 1970; version 0 does not tell.
     public let time: UInt64?
-    /// The shard's index.
-    public let shard: UInt32
+    /// The shard's index, as AWS reads it: with a sign.
+    public let shard: Int32
     /// As AWS prints it: a missing leading 1 is there, leading zeros are not.
     public let description: String
+
+    /// The shard that it says it is of, as AWS names it.
+    public var shardName: String {
+        if shard >= 0 { return ShardID(UInt32(shard)).description }
+        // Twelve characters with the sign among them.
+        let digits = String(-Int64(shard))
+        return "shardId--" + String(repeating: "0", count: max(0, 11 - digits.utf8.count)) + digits
+    }
 
     /// AWS takes no creation from here on in version 0.
     private static let latestCreation: UInt64 = 16_025_175_000
@@ -28,7 +36,7 @@ public struct AnySequenceNumber: Sendable, Equatable, CustomStringConvertible {
             version = 0
             created = bits.field(at: 88, width: 36)
             time = nil
-            shard = UInt32(bits.field(at: 0, width: 16))
+            shard = Int32(bits.field(at: 0, width: 16))
             guard created < Self.latestCreation else { return nil }
             let number = UInt128(bits.middle) << 64 | UInt128(bits.low)
             description = String(number & (1 << 124 - 1) | 1 << 124)
@@ -44,12 +52,11 @@ public struct AnySequenceNumber: Sendable, Equatable, CustomStringConvertible {
         case 2:
             version = 2
             time = bits.field(at: 36, width: 36)
-            // Both are signed, and never negative.
+            // It is signed, and never negative.
             guard bits.field(at: 80, width: 64) >> 63 == 0 else { return nil }
         default: return nil
         }
-        guard index >> 31 == 0 else { return nil }
-        shard = UInt32(index)
+        shard = Int32(truncatingIfNeeded: index)
         description = String(text.drop { $0 == "0" })
     }
 }

@@ -25,9 +25,11 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
         self.shard = shard
     }
 
-    /// Of a record in a frame.
+    /// Of a record in a frame. A shard's first records may arrive in the seconds before its stamp, which stands above its
+    /// parents' end: they are numbered as if in that second.
     public init(created: UInt64, position: UInt64, index: Int, time: UInt64, shard: UInt32) {
-        self.init(created: created, counter: position << 16 | UInt64(index & 0xFFFF), time: time, shard: shard)
+        let counter = position << 16 | UInt64(index & 0xFFFF)
+        self.init(created: created, counter: counter, time: max(time, created), shard: shard)
     }
 
     /// The shard's StartingSequenceNumber: sorts below all its records.
@@ -37,7 +39,7 @@ public struct SequenceNumber: Hashable, Sendable, Comparable, CustomStringConver
 
     /// The shard's EndingSequenceNumber: sorts above all its records.
     public static func end(created: UInt64, closed: UInt64, shard: UInt32) -> SequenceNumber {
-        SequenceNumber(created: created, counter: endCounter, time: closed, shard: shard)
+        SequenceNumber(created: created, counter: endCounter, time: max(closed, created), shard: shard)
     }
 
     /// The counter of EndingSequenceNumbers; no record's reaches it.

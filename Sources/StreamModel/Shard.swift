@@ -129,7 +129,11 @@ public struct ShardMap: Sendable, Equatable {
     public mutating func retime(from before: ShardMap, now: Int64) {
         for at in shards.indices {
             let known = before[shards[at].id]
-            if known == nil { shards[at].opened = now }
+            if known == nil {
+                shards[at].opened = now
+                // Parents stand before their children, and have their new times already.
+                shards[at].created = Self.stamp(now, above: shards[at].parents.compactMap { self[$0] })
+            }
             if !shards[at].isOpen, known?.isOpen ?? true { shards[at].closed = max(now, shards[at].opened) }
         }
     }

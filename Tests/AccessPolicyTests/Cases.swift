@@ -6,6 +6,7 @@ import Testing
 let account = "123456789012"
 let stranger = "210987654321"
 let stream = "arn:aws:kinesis:us-east-1:123456789012:stream/orders"
+let actions = ["DescribeStreamSummary", "GetRecords", "ListShards", "PutRecord"].map { "kinesis:" + $0 }
 
 func identityPolicy(_ json: String, _ place: SourceLocation = #_sourceLocation) throws -> PolicyDocument {
     var reader = PolicyReader(.identity)
@@ -19,7 +20,11 @@ func identityPolicy(statements: String, _ place: SourceLocation = #_sourceLocati
 }
 
 func resourcePolicy(statements: String) throws -> PolicyDocument {
-    try PolicyDocument(resourcePolicy: #"{"Version":"2012-10-17","Statement":[\#(statements)]}"#, on: stream)
+    try PolicyDocument(
+        resourcePolicy: #"{"Version":"2012-10-17","Statement":[\#(statements)]}"#,
+        on: stream,
+        actions: actions
+    )
 }
 
 /// What is wrong with a document, as sentences.

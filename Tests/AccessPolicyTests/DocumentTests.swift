@@ -20,7 +20,8 @@ struct DocumentTests {
                   "Resource":["\#(stream)","\#(stream)/consumer/*"]},
                  {"Effect":"Deny","Principal":{"AWS":"*"},"NotAction":"kinesis:Get*","Resource":"\#(stream)"}]}
                 """#,
-            on: stream
+            on: stream,
+            actions: actions
         )
         #expect(policy.statementCount == 3)
         #expect(policy.id == "share")
@@ -76,14 +77,15 @@ struct DocumentTests {
     @Test(
         "what PutResourcePolicy must not take",
         arguments: [
-            "no JSON", #"{"Statement":{"Effect":"Allow","Action":"kinesis:*","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","Principal":"me","Action":"kinesis:*","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","Principal":{"AWS":"12345"},"Action":"kinesis:*","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/*"},"Action":"kinesis:*","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","Principal":{"Aws":"*"},"Action":"kinesis:*","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"123456789012"},"Action":"kinesis:*","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"ARN"}}"#,
-            #"{"Statement":{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"ARN2"}}"#,
+            "no JSON",
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"kinesis:*","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"me","Action":"kinesis:*","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"12345"},"Action":"kinesis:*","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:user/*"},"Action":"kinesis:*","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Aws":"*"},"Action":"kinesis:*","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotPrincipal":{"AWS":"123456789012"},"Action":"kinesis:*","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"ARN"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"ARN2"}}"#,
         ]
     )
     func resourcePolicies(text: String) {
@@ -92,9 +94,36 @@ struct DocumentTests {
                 resourcePolicy: String(
                     text.split(separator: "ARN", omittingEmptySubsequences: false).joined(separator: stream)
                 ),
-                on: stream
+                on: stream,
+                actions: actions
             )
         }
+    }
+
+    @Test(
+        "what PutResourcePolicy refuses, in AWS's words",
+        arguments: [
+            ("no JSON", "This policy contains invalid Json"), ("[]", "This policy contains invalid Json"),
+            (#"{"Statement":[]}"#, "Missing required field Version"),
+            (#"{"Version":"2012-10-17"}"#, "Missing required field Statement"),
+            (
+                #"{"Version":"2012-10-17","Statement":[LF {"Action":["kinesis:PutRecord","kinesis:Foo"],"Resource":"*"}]}"#,
+                "Resource policy contains invalid statement at line 2, column 2: The following action names are invalid: "
+                    + "\"kinesis:Foo\""
+            ),
+            (
+                #"{"Version":"2012-10-17","Statement":[{"Action":"kinesis:PutRecord","Resource":"arn:aws:kinesis:a:1:stream/b"}]}"#,
+                "Resource policy contains invalid statement at line 1, column 38: The resource policy's resource must be the "
+                    + "same as the resource ARN."
+            ),
+        ]
+    )
+    func words(text: String, words: String) {
+        let error = #expect(throws: PolicyProblems.self) {
+            let lines = text.split(separator: "LF").joined(separator: "\n")
+            _ = try PolicyDocument(resourcePolicy: lines, on: stream, actions: actions)
+        }
+        #expect(error?.description == words)
     }
 
     @Test("an action that nobody here knows is accepted, and told with what may have been meant")

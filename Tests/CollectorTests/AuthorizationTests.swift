@@ -253,7 +253,7 @@ struct AuthorizationTests {
         let service = try await Self.service()
         let describe = #"{"StreamName":"s"}"#
         try await Self.put(
-            #"{"Statement":{"Effect":"Deny","Principal":"*","Action":"kinesis:*","Resource":"\#(Self.arn)"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"kinesis:*","Resource":"\#(Self.arn)"}}"#,
             on: Self.arn,
             of: service
         )
@@ -274,7 +274,7 @@ struct AuthorizationTests {
         let nobody = try Self.caller()
         let describe = #"{"ConsumerARN":"\#(consumer)"}"#
         try await Self.put(
-            #"{"Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"},"Action":"kinesis:DescribeStreamConsumer","Resource":"\#(consumer)"}}"#,
+            #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/alice"},"Action":"kinesis:DescribeStreamConsumer","Resource":"\#(consumer)"}}"#,
             on: consumer,
             of: service
         )
@@ -301,14 +301,14 @@ struct AuthorizationTests {
     func refusedPolicies() async throws {
         let service = try await Self.service()
         for (policy, words) in [
-            ("no JSON", "is no JSON"),
+            ("no JSON", "This policy contains invalid Json"),
             (
-                #"{"Statement":{"Effect":"Allow","Principal":"*","Actoin":"*","Resource":"*"}}"#,
+                #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Actoin":"*","Resource":"*"}}"#,
                 "Statement.Actoin is no element"
             ),
             (
-                #"{"Statement":{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"\#(Self.arn)2"}}"#,
-                "Statement[0].Resource does not name \(Self.arn)"
+                #"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"\#(Self.arn)2"}}"#,
+                "The resource policy's resource must be the same as the resource ARN."
             ),
         ] {
             let error = await #expect(throws: AWSError.self) { try await Self.put(policy, on: Self.arn, of: service) }
@@ -316,7 +316,7 @@ struct AuthorizationTests {
             #expect(error?.message.contains(words) == true, "\(error?.message ?? "")")
         }
         let verbatim =
-            #"{ "Statement": [{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"\#(Self.arn)"}] }"#
+            #"{ "Version":"2012-10-17", "Statement": [{"Effect":"Allow","Principal":"*","Action":"kinesis:*","Resource":"\#(Self.arn)"}] }"#
         try await Self.put(verbatim, on: Self.arn, of: service)
         let answer = try await service.call("GetResourcePolicy", #"{"ResourceARN":"\#(Self.arn)"}"#)
         #expect(answer["Policy"]?.string == verbatim)

@@ -203,7 +203,7 @@ struct SettingsTests {
         let (log, state) = (MemoryShardLog(), MemoryStateStore())
         let before = try await Service(log: log, state: state)
         let document =
-            #"{"Statement": [{"Effect":"Allow","Principal":"*","Action":"kinesis:GetRecords","Resource":"\#(arn)"}]}"#
+            #"{"Version": "2012-10-17", "Statement": [{"Effect":"Allow","Principal":"*","Action":"kinesis:GetRecords","Resource":"\#(arn)"}]}"#
         var json = JSONWriter()
         json.string(document)
         let quoted = String(decoding: json.bytes, as: UTF8.self)

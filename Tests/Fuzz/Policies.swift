@@ -24,7 +24,7 @@ extension FuzzTarget {
         ]
     ) { bytes in
         let text = String(decoding: bytes, as: UTF8.self)
-        _ = try? PolicyDocument(resourcePolicy: text, on: arn)
+        _ = try? PolicyDocument(resourcePolicy: text, on: arn, actions: ["kinesis:PutRecord", "kinesis:GetRecords"])
         let resource = PolicyDocument(stored: text)
         let caller = Principal(account: "111111111111", kind: .user("team/alice"), policies: [resource])
         for action in ["kinesis:PutRecord", "kinesis:GetRecords"] {

@@ -337,7 +337,7 @@ def test_a_stream_is_shared_with_another_account_by_its_own_policy(access):
     refused(lambda: local.list_shards(StreamName="s"))
 
     # A Deny binds everybody, the account's own key too; it alone can take the policy back.
-    shut = {"Statement": {**deny("kinesis:*", arn), "Principal": "*"}}
+    shut = {"Version": "2012-10-17", "Statement": {**deny("kinesis:*", arn), "Principal": "*"}}
     access.root.put_resource_policy(ResourceARN=arn, Policy=json.dumps(shut))
     message = refused(lambda: access.root.put_record(StreamName="s", Data=b"z", PartitionKey="k"))
     assert message.startswith(f"User: arn:aws:iam::{ACCOUNT}:root is not authorized")

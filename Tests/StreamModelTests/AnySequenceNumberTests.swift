@@ -55,13 +55,21 @@ struct AnySequenceNumberTests {
         #expect(all?.shard == 0x7FFF_FFFF && all?.time == 0 && all?.created == 0xF_FFFF_FFFF)
     }
 
+    @Test("a shard's index has a sign, as on AWS")
+    func negative() throws {
+        let any = try #require(AnySequenceNumber(decimal: decimal("20000000000000000000000000000000000000800000002")))
+        #expect(any.shard == .min && any.shardName == "shardId--02147483648")
+        let one = try #require(AnySequenceNumber(decimal: decimal("20000000000000000000000000000000000000ffffffff2")))
+        #expect(one.shard == -1 && one.shardName == "shardId--00000000001")
+    }
+
     @Test(
         "what no layout fits is no sequence number",
         arguments: [
             "20000000000000000000000000000000000000000000000", "20000000000000000000000000000000000000000000003",
             "20000000000000000000000000000000000000000000004", "30000000000000000000000000000000000000000000001",
             "1ffffffffff7fffffffffffffff000000000007fffffff2", "20000000000800000000000000000000000000000000002",
-            "20000000000000000000000000000000000000800000002", "13bb2cc3d80000000000000000000000",
+            "13bb2cc3d80000000000000000000000",
             "100000000000000000000000000000000", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
         ]
     )

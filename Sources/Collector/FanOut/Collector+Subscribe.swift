@@ -31,14 +31,21 @@ extension Collector {
     func subscribeToShard(_ request: APIRequest) async throws(AWSError) -> EventFeed {
         let asked = try SubscribeToShardRequest(body: request.body, format: request.format)
         let named = asked.consumer
-        let (stream, consumer) = try consumer(
-            ConsumerReference(
-                stream: StreamReference(name: named.stream, arn: named.streamARN),
-                name: named.name,
-                created: named.created
-            ),
-            request
-        )
+        let reference = StreamReference(name: named.stream, arn: named.streamARN)
+        let (stream, consumer): (Stream, ConsumerRecord)
+        do throws(AWSError) {
+            (stream, consumer) = try self.consumer(
+                ConsumerReference(stream: reference, name: named.name, created: named.created),
+                request
+            )
+        } catch {
+            guard error.code == AWSError.notFound("").code, find(reference, request) != nil else { throw error }
+            // Here AWS has words of its own.
+            throw .notFound(
+                "Consumer \(named.name) with creation timestamp \(named.created) under stream: \(named.stream), account "
+                    + "\(configuration.account) not found."
+            )
+        }
         guard stream.isServing else { throw notFound(stream.key.name) }
         guard consumer.status == .active else {
             throw .inUse(

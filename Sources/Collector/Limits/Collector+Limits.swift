@@ -89,9 +89,10 @@ extension Collector {
         guard let limits = configuration.limits else { return }
         let records = records(in: key.region)
         if records.count(where: { $0.status == .creating }) >= limits.creatingStreams {
+            // The words and the blanks are AWS's.
             throw .limitExceeded(
-                "Account \(configuration.account) has \(limits.creatingStreams) streams in status CREATING, which is the "
-                    + "maximum. Wait until one of them is ACTIVE."
+                "This request would have exceed the limit on the number  of streams that can simultaneously be in CREATING "
+                    + "or DELETING for the account \(configuration.account). Limit: \(limits.creatingStreams)."
             )
         }
         switch mode {

@@ -49,9 +49,13 @@ def violations(message):
     return set(found)
 
 
+# A value that AWS does not print.
+UNSHOWN = object()
+
+
 def breaks(value, path, constraint):
     """One violation as AWS words it; a value of None is a missing one."""
-    shown = "Value null" if value is None else f"Value '{value}'"
+    shown = "Value null" if value is None else "Value" if value is UNSHOWN else f"Value '{value}'"
     return f"{shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 

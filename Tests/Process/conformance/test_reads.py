@@ -112,14 +112,14 @@ def test_a_number_goes_with_the_two_types_that_need_one(kinesis, filled):
         return (
             "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) "
             "TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified "
-            f"{kind} and also {has} StartingSequenceNumber."
+            f"{kind} and {has} StartingSequenceNumber."
         )
 
     number = puts[0]["SequenceNumber"]
     for kind in ("TRIM_HORIZON", "LATEST"):
         keys["ShardIteratorType"] = kind
         call = kinesis.get_shard_iterator
-        refused("InvalidArgumentException", call, words(kind, "a"), StartingSequenceNumber=number, **keys)
+        refused("InvalidArgumentException", call, words(kind, "also a"), StartingSequenceNumber=number, **keys)
     for kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
         keys["ShardIteratorType"] = kind
         refused("InvalidArgumentException", kinesis.get_shard_iterator, words(kind, "no"), **keys)

@@ -17,7 +17,8 @@ def test_a_policy_is_kept_word_for_word_replaced_and_deleted(kinesis, streams, s
     for resource in (arn, consumer(stream, "reader")):
         assert kinesis.get_resource_policy(ResourceARN=resource)["Policy"] == "{}"
         refused("ResourceNotFoundException", kinesis.delete_resource_policy, ResourceARN=resource)
-        for action in ("kinesis:GetRecords", "kinesis:DescribeStreamSummary"):
+        named = ("DescribeStreamConsumer", "SubscribeToShard") if "/consumer/" in resource else ("GetRecords", "PutRecord")
+        for action in ("kinesis:" + name for name in named):
             kinesis.put_resource_policy(ResourceARN=resource, Policy=policy(resource, action))
             assert kinesis.get_resource_policy(ResourceARN=resource)["Policy"] == policy(resource, action)
         kinesis.delete_resource_policy(ResourceARN=resource)
@@ -27,9 +28,21 @@ def test_a_policy_is_kept_word_for_word_replaced_and_deleted(kinesis, streams, s
 def test_a_policy_is_refused_when_it_is_none(kinesis, unchecked, streams, stream):
     arn = streams.arn(stream)
     other = arn + "-other"
-    for text in ("", "not json", "[]", "{}", '{"Version":"2012-10-17"}', policy(other)):
-        codes = ("InvalidArgumentException", "ValidationException")
-        refused(codes, kinesis.put_resource_policy, ResourceARN=arn, Policy=text)
+    invalid = "This policy contains invalid Json"
+    stranger = "The resource policy's resource must be the same as the resource ARN."
+    unknown = 'The following action names are invalid: "kinesis:SubscribeToShard"'
+    place = "Resource policy contains invalid statement at line 4, column 3: "
+    for text, message in [
+        ("", invalid),
+        ("not json", invalid),
+        ("[]", invalid),
+        ("{}", "Missing required field Version"),
+        ('{"Version":"2012-10-17"}', "Missing required field Statement"),
+        (policy(other), place + stranger),
+        (policy(arn, "kinesis:SubscribeToShard"), place + unknown),
+    ]:
+        call, message = kinesis.put_resource_policy, "Policy validation error: " + message
+        assert refused("InvalidArgumentException", call, ResourceARN=arn, Policy=text) == message
     assert kinesis.get_resource_policy(ResourceARN=arn)["Policy"] == "{}"
     for call, keys in [
         (kinesis.put_resource_policy, {"Policy": policy(other)}),

@@ -244,7 +244,7 @@ def test_refusals_come_before_the_stream_starts(unchecked, streams, stream, cons
     for kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP"):
         refuse("InvalidArgumentException", StartingPosition={"Type": kind})
     refuse("InvalidArgumentException", StartingPosition={"Type": "AT_SEQUENCE_NUMBER", "SequenceNumber": "9" * 60})
-    types = one_of("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
+    types = one_of("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON")
     refuse("ValidationException", {breaks("X", "startingPosition.type", types)}, StartingPosition={"Type": "X"})
     refuse("ValidationException", StartingPosition={})
     # None of them counted as a subscription.

@@ -10,6 +10,7 @@ from checks import (
     NAME_PATTERN,
     NOT_NULL,
     SHARD,
+    UNSHOWN,
     at_least,
     at_most,
     breaks,
@@ -23,7 +24,7 @@ from checks import (
 HASH = "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,38})"
 NUMBER = "Member must satisfy regular expression pattern: 0|([1-9]\\d{0,128})"
 STREAM_ARN = "Member must satisfy regular expression pattern: arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+"
-TYPES = one_of("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "TRIM_HORIZON", "LATEST", "AT_TIMESTAMP")
+TYPES = one_of("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON")
 LONG = "s" * 129
 
 
@@ -53,7 +54,7 @@ ONE_EACH = [
     (
         "CreateStream",
         {"StreamName": "s", "ShardCount": 1, "StreamModeDetails": {"StreamMode": "OTHER"}},
-        {breaks("OTHER", "streamModeDetails.streamMode", one_of("PROVISIONED", "ON_DEMAND"))},
+        {breaks("OTHER", "streamModeDetails.streamMode", one_of("ON_DEMAND", "PROVISIONED"))},
     ),
     (
         "CreateStream",
@@ -92,12 +93,12 @@ ONE_EACH = [
                 "X",
                 "shardFilter.type",
                 one_of(
-                    "AFTER_SHARD_ID",
+                    "FROM_TIMESTAMP",
                     "AT_TRIM_HORIZON",
+                    "AT_TIMESTAMP",
                     "FROM_TRIM_HORIZON",
                     "AT_LATEST",
-                    "AT_TIMESTAMP",
-                    "FROM_TIMESTAMP",
+                    "AFTER_SHARD_ID",
                 ),
             )
         },
@@ -183,7 +184,7 @@ ONE_EACH = [
     (
         "StartStreamEncryption",
         {"StreamName": "s", "EncryptionType": "AES", "KeyId": ""},
-        {breaks("AES", "encryptionType", one_of("NONE", "KMS")), breaks("", "keyId", longer(1))},
+        {breaks("AES", "encryptionType", one_of("KMS", "NONE")), breaks("", "keyId", longer(1))},
     ),
     (
         "StopStreamEncryption",
@@ -306,11 +307,10 @@ def test_at_most_ten_violations_are_listed(send):
 
 def test_data_over_10_mib_breaks_its_constraint(send, stream):
     data = "A" * (4 * (10 * 1024 * 1024 // 3 + 1))
-    size = len(data) // 4 * 3
     answer = send("PutRecord", {"StreamName": stream, "Data": data, "PartitionKey": "k"})
     assert answer.error == "ValidationException"
-    shown = f"java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]"
-    expect_message({breaks(shown, "data", shorter(10485760))}, answer.message)
+    # AWS shows no data.
+    expect_message({breaks(UNSHOWN, "data", shorter(10485760))}, answer.message)
 
 
 def test_null_is_the_same_as_absent_and_unknown_members_are_ignored(send, stream):

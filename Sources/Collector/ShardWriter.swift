@@ -23,11 +23,13 @@ enum WriteFailure: Error, Sendable {
 
 /// Puts runs of records into one open shard's log, in order.
 ///
-/// Runs that wait while an append is in flight are merged into one frame, so small puts from many connections share a
-/// frame and a sync. Large runs make a frame of their own at once: merging them would copy more than a header costs.
+/// Runs that wait while two appends are in flight are merged into one frame, so small puts from many connections share a
+/// frame and a sync. Two, for then one is there for the next sync while another syncs: a put over many shards does not wait
+/// for every other one that shares a shard with it. Large runs make a frame of their own at once: merging them would copy
+/// more than a header costs.
 ///
 ///     enqueue ──> [pending] ──seal──> append ──> (engine: group commit) ──> completion
-///                    ^  small runs wait here while an append is in flight     │
+///                    ^  small runs wait here while two are in flight          │
 ///                    └────────────────────────── next seal <──────────────────┘
 final class ShardWriter: Sendable {
     typealias Completion = @Sendable (Result<Placement, WriteFailure>) -> Void
@@ -44,8 +46,9 @@ final class ShardWriter: Sendable {
         case closed
     }
 
-    /// Runs below this many bytes wait for company while an append is in flight.
+    /// Runs below this many bytes wait for company while so many appends are in flight.
     static let mergeLimit = 16 * 1024
+    static let inFlightLimit = 2
 
     let ref: ShardRef
     let shard: Shard
@@ -169,7 +172,9 @@ final class ShardWriter: Sendable {
             state.pendingRecords += run.count
             state.pendingBytes += run.byteCount
             state.pending.append(Pending(run: run, completion: completion))
-            if state.inFlight == 0 || !isSmall || state.pendingRecords > 10_000 || state.pendingBytes > 1 << 20 {
+            if state.inFlight < Self.inFlightLimit || !isSmall || state.pendingRecords > 10_000
+                || state.pendingBytes > 1 << 20
+            {
                 seal(&state)
             }
             return .accepted
@@ -356,7 +361,7 @@ final class ShardWriter: Sendable {
                     if state.queued[range.producer] == range.last { state.queued[range.producer] = nil }
                 }
             }
-            if state.inFlight == 0 { seal(&state) }
+            if state.inFlight < Self.inFlightLimit { seal(&state) }
             if state.barriers.isEmpty { return [] }
             let answered = state.answered
             let reached = state.barriers.filter { $0.after <= answered }

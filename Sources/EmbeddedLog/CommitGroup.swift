@@ -204,7 +204,7 @@ final class CommitGroup {
                     parts.append(part)
                 }
                 request.part = part
-                if let refusal, case .append = request.action { throw refusal }
+                if let refusal, request.isAppend { throw refusal }
                 try Self.plan(request, part, configuration)
             } catch {
                 // What its owner has appended behind it in this group fails, too.
@@ -224,16 +224,14 @@ final class CommitGroup {
         _ part: CommitPart,
         _ configuration: EmbeddedLog.Configuration
     ) throws(ShardLogError) {
+        if let appender = request.appender { try check(appender, part) }
         switch request.action {
-        case .append(let frames, let appender, _):
-            try check(appender, part)
-            for frame in frames where frame.bytes.count > FrameEncoder.byteLimit {
+        case .append:
+            for frame in request.frames where frame.bytes.count > FrameEncoder.byteLimit {
                 throw ShardLogError.tooLarge(limit: FrameEncoder.byteLimit)
             }
-            request.positions = part.append(frames, segmentBytes: configuration.segmentBytes)
-        case .close(let appender, _):
-            try check(appender, part)
-            part.close()
+            request.positions = part.append(request.frames, segmentBytes: configuration.segmentBytes)
+        case .close: part.close()
         case .open(let expected, _):
             if part.isSealed { throw ShardLogError.closed }
             let tail = Position(rawValue: part.tail)
@@ -259,7 +257,7 @@ final class CommitGroup {
             if request.failure == nil, let part = request.part {
                 if let failure = part.failure {
                     request.failure = failure
-                } else if case .close = request.action {
+                } else if part.closes, case .close = request.action {
                     request.failure = part.closeFailure
                 }
             }

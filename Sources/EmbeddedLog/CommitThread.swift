@@ -43,10 +43,11 @@ final class CommitThread: Sendable {
     /// Adds a request and waits for its outcome.
     func perform(
         on shard: ShardFolder,
+        by appender: EmbeddedAppender? = nil,
         _ action: (@escaping LogRequest.Completion) -> LogRequest.Action
     ) async throws(ShardLogError) -> LogRequest.Outcome {
         let result = await withCheckedContinuation { continuation in
-            add(LogRequest(shard, action { continuation.resume(returning: $0) }))
+            add(LogRequest(shard, by: appender, action { continuation.resume(returning: $0) }))
         }
         return try result.get()
     }

@@ -41,12 +41,12 @@ final class EmbeddedAppender: ShardAppender {
         _ frames: [AppendFrame],
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     ) {
-        thread.add(LogRequest(shard, .append(frames, self, completion)))
+        thread.add(LogRequest(shard, by: self, frames: frames, .append(completion)))
     }
 
     func close() async throws(ShardLogError) {
         do throws(ShardLogError) {
-            _ = try await thread.perform(on: shard) { .close(self, $0) }
+            _ = try await thread.perform(on: shard, by: self) { .close($0) }
         } catch {
             guard error == .closed else { throw error }
         }

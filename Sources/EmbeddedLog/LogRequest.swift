@@ -5,8 +5,9 @@ import ShardLog
 /// `@unchecked`: it is in the hands of one thread after the other: the caller's, the commit thread's, the completer's.
 final class LogRequest: @unchecked Sendable {
     enum Action: Sendable {
-        case append([AppendFrame], EmbeddedAppender, @Sendable (Result<[Position], ShardLogError>) -> Void)
-        case close(EmbeddedAppender, Completion)
+        /// Frames, whose positions the caller is told.
+        case append(@Sendable (Result<[Position], ShardLogError>) -> Void)
+        case close(Completion)
         /// Makes a new owner, when the tail is where it is expected.
         case open(expecting: Position?, Completion)
         /// Positions below are shown no more.
@@ -24,6 +25,10 @@ final class LogRequest: @unchecked Sendable {
     }
 
     let shard: ShardFolder
+    /// Whose request it is, where it is an owner's.
+    let appender: EmbeddedAppender?
+    /// To be appended.
+    let frames: [AppendFrame]
     let action: Action
     /// While it is committed.
     var part: CommitPart?
@@ -32,25 +37,26 @@ final class LogRequest: @unchecked Sendable {
     var outcome = Outcome()
     var failure: ShardLogError?
 
-    init(_ shard: ShardFolder, _ action: Action) {
+    init(
+        _ shard: ShardFolder,
+        by appender: EmbeddedAppender? = nil,
+        frames: [AppendFrame] = [],
+        _ action: Action
+    ) {
         self.shard = shard
+        self.appender = appender
+        self.frames = frames
         self.action = action
     }
 
-    /// Whose request it is.
-    var appender: EmbeddedAppender? {
-        switch action {
-        case .append(_, let appender, _), .close(let appender, _): appender
-        case .open, .trim: nil
-        }
-    }
+    var isAppend: Bool { if case .append = action { true } else { false } }
 
     /// Tells the caller how it ended.
     func tell() {
         switch action {
-        case .append(_, _, let completion):
+        case .append(let completion):
             if let failure { completion(.failure(failure)) } else { completion(.success(positions)) }
-        case .close(_, let completion), .open(_, let completion), .trim(_, let completion):
+        case .close(let completion), .open(_, let completion), .trim(_, let completion):
             if let failure { completion(.failure(failure)) } else { completion(.success(outcome)) }
         }
     }

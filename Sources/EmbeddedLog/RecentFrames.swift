@@ -33,12 +33,11 @@ struct RecentFrames: Sendable {
     ///
     /// - Parameter areApplied: whether they are in their files already; then all before them are, too.
     mutating func append(_ frames: [Entry], areApplied: Bool) {
-        entries.append(contentsOf: frames)
-        if areApplied {
-            (applied, unappliedBytes) = (entries.count, 0)
-        } else {
-            unappliedBytes += frames.reduce(0) { $0 + $1.bytes.count }
+        for frame in frames {
+            entries.append(frame)
+            unappliedBytes += frame.bytes.count
         }
+        if areApplied { (applied, unappliedBytes) = (entries.count, 0) }
     }
 
     /// Frames up to a position are in their files now.

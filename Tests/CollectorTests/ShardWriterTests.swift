@@ -82,15 +82,15 @@ struct ShardWriterTests {
     func merges() {
         open()
         let outcomes = Outcomes()
-        for _ in 0..<5 { _ = enqueue(100, outcomes) }
-        #expect(appender.waiting.withLock { $0.map(\.count) } == [1])
+        for _ in 0..<6 { _ = enqueue(100, outcomes) }
+        // One that is committed, and one for the next sync.
+        #expect(appender.waiting.withLock { $0.map(\.count) } == [1, 1])
         appender.answer()
-        #expect(appender.waiting.withLock { $0.map(\.count) } == [1])
+        #expect(appender.waiting.withLock { $0.map(\.count) } == [1, 1])
         _ = enqueue(50_000, outcomes)
-        #expect(appender.waiting.withLock(\.count) == 2)
-        appender.answer()
-        appender.answer()
-        #expect(outcomes.stored == [1, 2, 2, 2, 2, 3])
+        #expect(appender.waiting.withLock(\.count) == 3)
+        for _ in 0..<3 { appender.answer() }
+        #expect(outcomes.stored == [1, 2, 3, 3, 3, 3, 4])
     }
 
     @Test("a run that goes alone is not copied on its way into the log")
@@ -117,9 +117,8 @@ struct ShardWriterTests {
         let roots = try [1, 2].map { try #require(RootKey([UInt8](repeating: $0, count: 32))) }
         let keys = roots.map { FrameKey($0, name: "alias/k", stream: "s", salt: 1) }
         for key in [nil, nil, keys[0], keys[0], nil, keys[1], keys[0], nil] { _ = enqueue(100, outcomes, key: key) }
-        appender.answer()
-        appender.answer()
-        // The first went at once; the others share frames with neighbours of their key.
+        for _ in 0..<3 { appender.answer() }
+        // The first two went at once; the others share frames with neighbours of their key.
         #expect(outcomes.stored == [1, 2, 3, 3, 4, 5, 6, 7])
         let encryptions = try appender.frames.withLock { $0 }.map { frame in
             try frame.withUnsafeBytes { try FrameView(validating: $0).encryption()?.fingerprint }
@@ -134,6 +133,8 @@ struct ShardWriterTests {
         let outcomes = Outcomes()
         for _ in 0..<3 { _ = enqueue(100, outcomes) }
         appender.answer(.unavailable("full", retryAfter: .seconds(1)))
+        #expect(outcomes.failures == 2)
+        appender.answer(.unknown("an append before this one failed"))
         #expect(outcomes.failures == 3)
         if case .needsOpening = enqueue(100) {} else { Issue.record("it takes records unopened") }
         open()

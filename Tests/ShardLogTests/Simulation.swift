@@ -258,7 +258,8 @@ final class Simulation {
         log.thread.add(
             LogRequest(
                 folder,
-                .close(appender) { result in
+                by: appender,
+                .close { result in
                     if case .success = result { simulation.shards[ref]?.isClosed = true }
                 }
             )

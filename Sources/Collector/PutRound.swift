@@ -21,6 +21,9 @@ struct PutRound {
         var run: RecordRun?
     }
 
+    /// Runs of this many bytes and more have memory of their own.
+    private static let sharedLimit = 16 * 1024
+
     var parts: [Part] = []
     /// Per entry: its part, or −1 when it takes no part in this round.
     private(set) var partOfEntry: [Int32]
@@ -95,17 +98,22 @@ struct PutRound {
         return found.isDuplicate
     }
 
-    /// Encodes the records, all parts' in one piece of memory.
+    /// Encodes the records, those of small parts in one piece of memory.
     mutating func encode(_ bytes: PutBytes, key: FrameKey?) throws(AWSError) {
         let stretchLimit = job.producers.map { $0.stretches.count } ?? 0
+        // Small ones share memory. A large one has its own, and stays in it for as long as it is kept.
         func room(_ part: Part) -> Int {
-            RecordRun.room(for: part.encodedBytes, producerCapacity: stretchLimit)
+            let room = RecordRun.room(for: part.encodedBytes, producerCapacity: stretchLimit)
+            return room < Self.sharedLimit ? room : 0
         }
         let memory = FrameMemory(count: parts.reduce(0) { $0 + room($1) })
         var start = 0
         for part in parts.indices {
             let end = start + room(parts[part])
-            parts[part].run = RecordRun(in: memory, start..<end, producerCapacity: stretchLimit, key: key)
+            parts[part].run =
+                end > start
+                ? RecordRun(in: memory, start..<end, producerCapacity: stretchLimit, key: key)
+                : RecordRun(producerCapacity: stretchLimit, key: key, reserving: parts[part].encodedBytes)
             start = end
         }
         var sequences = SequenceCursor(job.producers)

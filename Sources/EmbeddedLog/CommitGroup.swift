@@ -117,14 +117,21 @@ final class CommitPart: @unchecked Sendable {
 
     // MARK: - Carrying out
 
+    /// Gives the frames memory of their own, before they are kept for readers: of what shared it with them, other frames may be
+    /// let go of much sooner. Those in the journal share its group's.
+    func compact() {
+        guard isDirect else { return }
+        for index in frames.indices { frames[index].bytes = frames[index].bytes.compact }
+    }
+
     /// The part as the journal has it.
     func append(to record: inout JournalGroup) {
         if !isDirect {
-            var rest = frames[...]
-            while let frame = rest.first, let base = base(of: frame.position) {
-                let end = rest.firstIndex { self.base(of: $0.position) != base } ?? rest.endIndex
-                record.append(rest[..<end], base: base, of: shard.ref)
-                rest = rest[end...]
+            var next = 0
+            while next < frames.count, let base = base(of: frames[next].position) {
+                let end = frames[next...].firstIndex { self.base(of: $0.position) != base } ?? frames.count
+                record.append(&frames, next..<end, base: base, of: shard.ref)
+                next = end
             }
         }
         if trims { record.append(first: first, of: shard.ref) }
@@ -216,7 +223,7 @@ final class CommitGroup {
 
     /// Bytes that the journal's entries will take, about.
     var journaledBytes: Int {
-        parts.reduce(0) { $0 + ($1.isJournaled ? 160 + ($1.isDirect ? 0 : $1.frameBytes) : 0) }
+        parts.reduce(0) { $0 + ($1.isJournaled ? 224 + ($1.isDirect ? 0 : $1.frameBytes) : 0) }
     }
 
     private static func plan(

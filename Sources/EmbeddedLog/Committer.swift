@@ -93,7 +93,7 @@ final class Committer: Sendable {
             return
         }
         do throws(DiskError) {
-            try journal.write(&record, of: journaled.map(\.shard))
+            try journal.write(record, of: journaled.map(\.shard))
         } catch {
             // Also on a full disk: until the next file says otherwise, a group that looks whole counts. What is missing of it
             // may be zeros that stood there before.
@@ -178,6 +178,7 @@ final class Committer: Sendable {
             }
             return
         }
+        part.compact()
         guard let sealed = part.shard.ifLoaded({ part.show(&$0) }) else { return part.fail(.notFound) }
         for (segment, index) in sealed {
             do throws(DiskError) {

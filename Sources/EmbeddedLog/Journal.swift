@@ -86,7 +86,7 @@ final class Journal: Sendable {
     }
 
     /// Writes a group; `sync` makes it durable.
-    func write(_ group: inout JournalGroup, of shards: [ShardFolder]) throws(DiskError) {
+    func write(_ group: JournalGroup, of shards: [ShardFolder]) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             if state.current.map({ $0.end >= fileBytes }) ?? true { try begin(&state) }
             guard let file = state.current else { return }
@@ -98,7 +98,7 @@ final class Journal: Sendable {
                 throw error
             }
             state.nextSequence += 1
-            state.current?.end += UInt64(group.bytes.count)
+            state.current?.end += UInt64(group.count)
             for shard in shards where shard.committing.journal != file.generation {
                 shard.committing.journal = file.generation
                 state.current?.shards.append(shard)

@@ -19,22 +19,30 @@ struct JournalGroup {
     static let header = 32
     static let entryHeader = 32
 
-    /// The group's bytes, its header not filled in yet.
-    private(set) var bytes: [UInt8]
+    /// Where the group is made, its header not filled in yet.
+    private var memory: FrameMemory
+    /// Bytes of it.
+    private(set) var count = header
 
-    init(reserving count: Int = 0) {
-        bytes = [UInt8](repeating: 0, count: Self.header)
-        bytes.reserveCapacity(count + Self.header)
-    }
+    init(reserving count: Int = 0) { memory = FrameMemory(count: Self.header + count) }
 
-    var isEmpty: Bool { bytes.count == Self.header }
+    var isEmpty: Bool { count == Self.header }
 
-    /// Frames that stand one behind the other in one segment.
-    mutating func append(_ frames: ArraySlice<RecentFrames.Entry>, base: UInt64, of shard: ShardRef) {
-        guard let first = frames.first else { return }
-        let count = frames.reduce(0) { $0 + $1.bytes.count }
-        appendHeader(1, shard, base, first.position, count)
-        for frame in frames { frame.bytes.withUnsafeBytes { bytes += $0 } }
+    /// Frames that stand one behind the other in one segment. They get their bytes in the group's memory: that is kept for as
+    /// long as the journal alone has them, and then nothing else is kept with it.
+    mutating func append(
+        _ frames: inout [RecentFrames.Entry],
+        _ range: Range<Int>,
+        base: UInt64,
+        of shard: ShardRef
+    ) {
+        let bytes = range.reduce(0) { $0 + frames[$1].bytes.count }
+        appendHeader(1, shard, base, frames[range.lowerBound].position, bytes)
+        for index in range {
+            let start = count
+            frames[index].bytes.withUnsafeBytes { append($0) }
+            frames[index].bytes = FrameBytes(memory, start..<count)
+        }
         pad()
     }
 
@@ -44,6 +52,22 @@ struct JournalGroup {
         pad()
     }
 
+    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        if count + bytes.count > memory.bytes.count { grow(to: 2 * (count + bytes.count)) }
+        UnsafeMutableRawBufferPointer(rebasing: memory.bytes[count..<count + bytes.count]).copyMemory(from: bytes)
+        count += bytes.count
+    }
+
+    private mutating func grow(to size: Int) {
+        let larger = FrameMemory(count: size)
+        larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[..<count]))
+        memory = larger
+    }
+
+    private mutating func append(_ number: some FixedWidthInteger) {
+        withUnsafeBytes(of: number.littleEndian) { append($0) }
+    }
+
     private mutating func appendHeader(
         _ kind: UInt8,
         _ shard: ShardRef,
@@ -51,36 +75,34 @@ struct JournalGroup {
         _ position: UInt64,
         _ count: Int
     ) {
-        let name = shard.stream.utf8
-        bytes.append(kind)
-        bytes.append(UInt8(name.count))
-        bytes.append(little: UInt16(0))
-        bytes.append(little: shard.index)
-        bytes.append(little: base)
-        bytes.append(little: position)
-        bytes.append(little: UInt32(count))
-        bytes.append(little: UInt32(0))
-        bytes += name
+        var name = shard.stream
+        name.withUTF8 { name in
+            append(UInt64(kind) | UInt64(name.count) << 8 | UInt64(shard.index) << 32)
+            append(base)
+            append(position)
+            append(UInt64(count))
+            append(UnsafeRawBufferPointer(name))
+        }
     }
 
-    private mutating func pad() { while bytes.count % 8 != 0 { bytes.append(0) } }
+    private mutating func pad() { while count % 8 != 0 { append(UInt8(0)) } }
 
     /// Writes the whole group.
-    mutating func write(
+    func write(
         to file: any DiskFile,
         at offset: UInt64,
         generation: UInt64,
         sequence: UInt64
     ) throws(DiskError) {
-        bytes.withUnsafeMutableBytes { bytes in
-            bytes.storeBytes(of: Self.magic.littleEndian, toByteOffset: 0, as: UInt32.self)
-            bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
-            bytes.storeBytes(of: sequence.littleEndian, toByteOffset: 16, as: UInt64.self)
-            bytes.storeBytes(of: UInt64(bytes.count).littleEndian, toByteOffset: 24, as: UInt64.self)
-            let crc = millrace_crc32c(0, bytes.baseAddress! + 8, bytes.count - 8)
-            bytes.storeBytes(of: crc.littleEndian, toByteOffset: 4, as: UInt32.self)
-        }
-        try file.write(bytes, at: offset)
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<count])
+        bytes.storeBytes(of: Self.magic.littleEndian, toByteOffset: 0, as: UInt32.self)
+        bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
+        bytes.storeBytes(of: sequence.littleEndian, toByteOffset: 16, as: UInt64.self)
+        bytes.storeBytes(of: UInt64(bytes.count).littleEndian, toByteOffset: 24, as: UInt64.self)
+        let crc = millrace_crc32c(0, bytes.baseAddress! + 8, bytes.count - 8)
+        bytes.storeBytes(of: crc.littleEndian, toByteOffset: 4, as: UInt32.self)
+        try file.write(UnsafeRawBufferPointer(bytes), at: offset)
+        extendLifetime(self)
     }
 
     // MARK: - Reading

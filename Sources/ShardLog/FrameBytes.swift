@@ -41,6 +41,14 @@ public struct FrameBytes: Sendable {
     /// The first of the bytes, all the same memory.
     public func prefix(_ count: Int) -> FrameBytes { FrameBytes(memory, start..<start + min(count, self.count)) }
 
+    /// The bytes in memory that is theirs alone, or nearly: whoever keeps a few of many must not keep the others with them.
+    public var compact: FrameBytes {
+        if count >= memory.bytes.count / 2 { return self }
+        let own = FrameMemory(count: count)
+        withUnsafeBytes { own.bytes.copyMemory(from: $0) }
+        return FrameBytes(own, 0..<count)
+    }
+
     /// Calls `body` with the bytes.
     @inlinable
     public func withUnsafeBytes<Result, Failure: Error>(

@@ -109,6 +109,32 @@ struct StoreTests {
         await log.close()
     }
 
+    @Test(
+        "a frame that is kept keeps none of the memory that it shared with others",
+        arguments: ["in the journal": 100, "in its segment": 100_000]
+    )
+    func memoryOfOthers(place: String, bytes: Int) async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let log = try folder.open()
+        try log.create(shard)
+        let appender = try await log.openAppender(shard, expecting: nil)
+        weak var memory: FrameMemory?
+        do {
+            let made = frame(1, bytes: bytes)
+            let shared = FrameMemory(count: 1 << 20)
+            memory = shared
+            made.bytes.withUnsafeBytes { shared.bytes.copyMemory(from: $0) }
+            let part = AppendFrame(bytes: FrameBytes(shared, 0..<made.bytes.count), arrivalMilliseconds: 0)
+            _ = try await appender.append([part])
+        }
+        // The request itself goes a moment after its answer.
+        for _ in 0..<1000 where memory != nil { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(memory == nil)
+        #expect(try await log.readAll(shard).map(\.number) == [1])
+        await log.close()
+    }
+
     @Test("journal files go oldest first: a later one may say that a group of an older one does not count")
     func journalOrder() throws {
         let disk = SimulatedDisk(seed: 1)
@@ -117,7 +143,7 @@ struct StoreTests {
         for position in 1...4 {
             var group = JournalGroup()
             group.append(first: UInt64(position), of: shard)
-            try journal.write(&group, of: [])
+            try journal.write(group, of: [])
             try journal.sync()
         }
         #expect(try Journal.generations("/log", on: disk) == [1, 2, 3, 4])

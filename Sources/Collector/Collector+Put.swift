@@ -115,9 +115,9 @@ extension Collector {
     }
 
     private func checkOrdering(_ text: String, _ record: StreamRecord) throws(AWSError) {
-        if let number = AnySequenceNumber(decimal: text), number.time.map({ Int64($0) <= now() / 1000 + 1 }) ?? true {
-            return
-        }
+        // A shard that was split or merged from young ones may have a stamp of seconds to come, and so its records.
+        let newest = record.shards.shards.reduce(UInt64(max(0, now() / 1000 + 1))) { max($0, $1.created) }
+        if let number = AnySequenceNumber(decimal: text), number.time.map({ $0 <= newest }) ?? true { return }
         throw .invalidArgument(
             "ExclusiveMinimumSequenceNumber \(text) used in PutRecord on stream \(record.key.name) under account "
                 + "\(configuration.account) is invalid."

@@ -56,7 +56,9 @@ extension Collector {
         }
         let most = configuration.limits?.shardsPerStream ?? 10_000
         // What the account may not have either is told of as that.
-        guard count <= most || count > configuration.limits?.shards(in: request.region) ?? .max else {
+        let isBeyondAccount =
+            asked.mode == .provisioned && count > configuration.limits?.shards(in: request.region) ?? .max
+        guard count <= most || isBeyondAccount else {
             throw .limitExceeded("A stream has at most \(most) shards. Requested: \(count).")
         }
         if asked.mode == .provisioned, asked.strategy == .auto {

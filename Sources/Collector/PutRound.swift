@@ -100,20 +100,22 @@ struct PutRound {
 
     /// Encodes the records, those of small parts in one piece of memory.
     mutating func encode(_ bytes: PutBytes, key: FrameKey?) throws(AWSError) {
-        let stretchLimit = job.producers.map { $0.stretches.count } ?? 0
+        // A record begins one entry at most.
+        let stretches = job.producers.map { $0.stretches.count } ?? 0
         // Small ones share memory. A large one has its own, and stays in it for as long as it is kept.
         func room(_ part: Part) -> Int {
-            let room = RecordRun.room(for: part.encodedBytes, producerCapacity: stretchLimit)
+            let room = RecordRun.room(for: part.encodedBytes, producerCapacity: min(stretches, part.count))
             return room < Self.sharedLimit ? room : 0
         }
         let memory = FrameMemory(count: parts.reduce(0) { $0 + room($1) })
         var start = 0
         for part in parts.indices {
             let end = start + room(parts[part])
+            let capacity = min(stretches, parts[part].count)
             parts[part].run =
                 end > start
-                ? RecordRun(in: memory, start..<end, producerCapacity: stretchLimit, key: key)
-                : RecordRun(producerCapacity: stretchLimit, key: key, reserving: parts[part].encodedBytes)
+                ? RecordRun(in: memory, start..<end, producerCapacity: capacity, key: key)
+                : RecordRun(producerCapacity: capacity, key: key, reserving: parts[part].encodedBytes)
             start = end
         }
         var sequences = SequenceCursor(job.producers)

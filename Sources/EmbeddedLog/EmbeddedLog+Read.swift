@@ -64,7 +64,8 @@ extension EmbeddedLog {
             places.append(FrameSlab.Frame(position: Position(rawValue: frame.position), range: range))
             end = range.upperBound
         }
-        var bytes = frames[0].bytes
+        // A reader may keep it for long.
+        var bytes = frames.count == 1 ? frames[0].bytes.compact : .none
         if frames.count > 1 {
             let memory = FrameMemory(count: end)
             for (frame, place) in zip(frames, places) {

@@ -37,7 +37,7 @@ struct PageReader {
             let (frames, end, error) = page.withUnsafeBytes { verify($0, start, maxBytes) }
             if !frames.isEmpty {
                 return FrameSlab(
-                    bytes: page.prefix(end),
+                    bytes: page.prefix(end).compact,
                     frames: frames,
                     next: Position(rawValue: segment.base + start + UInt64(end)),
                     isAtEnd: false

@@ -108,6 +108,43 @@ struct RecordTests {
         #expect(try await service.read(try await service.iterator("s", "0", "LATEST")).end["ChildShards"] != nil)
     }
 
+    @Test("a number that was given out orders the next put, also of a shard that is stamped in seconds to come")
+    func ordering() async throws {
+        let service = try await Service()
+        try await service.call("CreateStream", #"{"StreamName":"s","ShardCount":4}"#)
+        // Merged twice within a second: the last shard's stamp stands two seconds ahead of the clock.
+        for target in [2, 1] {
+            try await service.call(
+                "UpdateShardCount",
+                #"{"StreamName":"s","TargetShardCount":\#(target),"ScalingType":"UNIFORM_SCALING"}"#
+            )
+        }
+        var order = ""
+        for _ in 0..<3 {
+            let put = try await service.call(
+                "PutRecord",
+                #"{"StreamName":"s","PartitionKey":"k","Data":""\#(order)}"#
+            )
+            let number = try #require(put["SequenceNumber"]?.string)
+            order = #","SequenceNumberForOrdering":"\#(number)""#
+        }
+    }
+
+    @Test("a producer's many stretches take no room in a frame but for its own records")
+    func stretches() async throws {
+        let service = try await Service()
+        try await service.call("CreateStream", #"{"StreamName":"s","ShardCount":50}"#)
+        let records = (0..<400).map { (key: "k\($0)", data: "d\($0)") }
+        let producer = (0..<400).map { "\(String($0 + 1, radix: 16)):0+1" }.joined(separator: ";")
+        let answer = try await service.put("s", records, producer: producer)
+        #expect(answer["FailedRecordCount"]?.integer == 0)
+        var bytes = 0
+        for ref in try await service.log.list() {
+            bytes += try await service.log.read(ref, from: .start, maxBytes: 1 << 24).bytes.count
+        }
+        #expect(bytes < 400 * 200)
+    }
+
     @Test("survive a restart over the same engines, with their numbers")
     func restart() async throws {
         let first = try await Service()

@@ -78,12 +78,6 @@ extension Collector {
                 return
             }
             let at = try index(of: consumer, in: record)
-            guard record.consumers[at].status == .active else {
-                throw .inUse(
-                    "Consumer \(consumer.name) with creation timestamp \(consumer.created / 1000) under stream "
-                        + "\(record.key.name) and account \(configuration.account) is not in ACTIVE status."
-                )
-            }
             record.consumers[at].policy = policy
         }
     }

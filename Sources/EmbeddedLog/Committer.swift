@@ -22,7 +22,8 @@ import Synchronization
 ///     syncfs                   571           565           509            109          35           53
 ///     journal                  354           319           348            265          90           97
 ///
-/// `syncfs` also waits for whatever else the file system has to write.
+/// `syncfs` also waits for whatever else the file system has to write. What goes through the journal is written twice, and so
+/// 1,000 active shards have half of the rate of 4: the disk is as busy as the processors then.
 final class Committer: Sendable {
     let journal: Journal
     let settler: Settler

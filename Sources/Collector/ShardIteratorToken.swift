@@ -5,7 +5,7 @@ import ShardLog
 /// A shard iterator: a position, and nothing on the server. Signed, so that a made-up one is refused.
 ///
 ///     base64( u64 version=1 | u32 shard | u64 position | u16 index | i64 issued ms | u8 uid length | uid |
-///             u8 region length | region | u8 name length | name | zeros | 16 bytes of HMAC-SHA-256 )
+///             u8 region length | region | u16 name length | name | zeros | 16 bytes of HMAC-SHA-256 )
 ///
 /// With the zeros it has the length of AWS's, which grows with the stream's name by 16 bytes at a time.
 struct ShardIteratorToken: Sendable, Equatable {
@@ -33,10 +33,12 @@ struct ShardIteratorToken: Sendable, Equatable {
         put(position.rawValue)
         put(UInt16(truncatingIfNeeded: index))
         put(issued)
-        for text in [uid, key.region, key.name] {
+        for text in [uid, key.region] {
             put(UInt8(text.utf8.count))
             bytes.append(contentsOf: text.utf8)
         }
+        put(UInt16(key.name.utf8.count))
+        bytes.append(contentsOf: key.name.utf8)
         let length = 152 + (key.name.utf8.count + 2) / 16 * 16 - Self.codeLength
         while bytes.count < length || bytes.count % 8 != 0 { bytes.append(0) }
         bytes.append(contentsOf: HMAC<SHA256>.authenticationCode(for: bytes, using: secret).prefix(Self.codeLength))
@@ -78,6 +80,6 @@ struct ShardIteratorToken: Sendable, Equatable {
         issued = take(Int64.self)
         uid = slice(Int(take(UInt8.self)))
         let region = slice(Int(take(UInt8.self)))
-        key = StreamKey(region: region, name: slice(Int(take(UInt8.self))))
+        key = StreamKey(region: region, name: slice(Int(take(UInt16.self))))
     }
 }

@@ -115,9 +115,11 @@ extension Collector {
     }
 
     private func checkOrdering(_ text: String, _ record: StreamRecord) throws(AWSError) {
-        // A shard that was split or merged from young ones may have a stamp of seconds to come, and so its records.
-        let newest = record.shards.shards.reduce(UInt64(max(0, now() / 1000 + 1))) { max($0, $1.created) }
-        if let number = AnySequenceNumber(decimal: text), number.time.map({ $0 <= newest }) ?? true { return }
+        if let number = AnySequenceNumber(decimal: text) {
+            guard let time = number.time, time > UInt64(max(0, now() / 1000 + 1)) else { return }
+            // A shard that was split or merged from young ones may have a stamp of seconds to come, and so its records.
+            if record.shards.shards.contains(where: { time <= $0.created }) { return }
+        }
         throw .invalidArgument(
             "ExclusiveMinimumSequenceNumber \(text) used in PutRecord on stream \(record.key.name) under account "
                 + "\(configuration.account) is invalid."

@@ -9,10 +9,10 @@ final class CommitPart: @unchecked Sendable {
     let shard: ShardFolder
     /// The active segment as it is after the group.
     private(set) var active: Segment?
-    /// The others; the last one only where it is not `active`'s former self. Usually the shard's own array, which is not
-    /// copied for a group that changes nothing but the active one's size.
-    private var others: [Segment]
-    /// Whether `others` is not what the shard has.
+    /// All segments, the last one as `active` was when it became that. Usually the shard's own array, which is not copied for
+    /// a group that changes nothing but the active one's size.
+    private var list: [Segment]
+    /// Whether segments came or went.
     private var isReshaped = false
     /// The group's frames.
     private(set) var frames: [RecentFrames.Entry] = []
@@ -43,7 +43,7 @@ final class CommitPart: @unchecked Sendable {
         // Not all shards at the same time.
         self.applyBytes = applyBytes * (64 + Int(shard.ref.index % 64)) / 64
         wasClosed = state.isClosed
-        others = state.segments
+        list = state.segments
         active = state.segments.last
         durableTail = state.tail
         first = state.first
@@ -59,13 +59,13 @@ final class CommitPart: @unchecked Sendable {
     /// All segments as they are after the group.
     var segments: [Segment] {
         guard let active else { return [] }
-        return Array(others.dropLast()) + [active]
+        return Array(list.dropLast()) + [active]
     }
 
     /// The base of the segment that a position lies in.
     private func base(of position: UInt64) -> UInt64? {
         if let active, position >= active.base { return active.base }
-        return others.index(of: position).map { others[$0].base }
+        return list.index(of: position).map { list[$0].base }
     }
 
     func fail(_ error: ShardLogError) { if failure == nil { failure = error } }
@@ -99,10 +99,10 @@ final class CommitPart: @unchecked Sendable {
 
     /// Changes which segments there are.
     private func reshape<Result>(_ body: (inout [Segment]) -> Result) -> Result {
-        if let active { others[others.count - 1] = active }
+        if let active { list[list.count - 1] = active }
         isReshaped = true
-        defer { active = others.last }
-        return body(&others)
+        defer { active = list.last }
+        return body(&list)
     }
 
     func close() { closes = true }
@@ -150,7 +150,7 @@ final class CommitPart: @unchecked Sendable {
         if isReshaped {
             state.segments = segments
         } else if let active {
-            others = []
+            list = []
             state.segments[state.segments.count - 1] = active
         }
         for frame in frames {

@@ -58,10 +58,32 @@ public struct EventFeed: Sendable {
     public var next: @Sendable () async -> [UInt8]?
     /// Called once, when the feed was read to its end or its reader is gone.
     public var end: @Sendable () -> Void
+    /// What it says while it has nothing to say; nil for feeds that may be silent.
+    public var heartbeat: Heartbeat?
+
+    /// A piece for the silence between two others. It is made where it is written, so a thousand silent feeds wake no task.
+    public struct Heartbeat: Sendable {
+        /// How long nothing is written before it is due.
+        public var interval: Duration
+        /// Called while `next` is waited for and all that it returned before is written; its bytes go out before what
+        /// `next` returns. Nil when that is about to return.
+        public var piece: @Sendable () -> [UInt8]?
+
+        /// A heartbeat.
+        public init(every interval: Duration, piece: @escaping @Sendable () -> [UInt8]?) {
+            self.interval = interval
+            self.piece = piece
+        }
+    }
 
     /// A feed.
-    public init(next: @escaping @Sendable () async -> [UInt8]?, end: @escaping @Sendable () -> Void) {
+    public init(
+        next: @escaping @Sendable () async -> [UInt8]?,
+        end: @escaping @Sendable () -> Void,
+        heartbeat: Heartbeat? = nil
+    ) {
         self.next = next
         self.end = end
+        self.heartbeat = heartbeat
     }
 }

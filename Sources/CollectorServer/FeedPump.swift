@@ -2,7 +2,8 @@ import Collector
 import NIOCore
 
 /// Carries one feed to its client: asks for a chunk, writes it, and asks for the next when that one is on its way and the
-/// channel takes more. Runs on the channel's event loop; only the feed itself is waited for elsewhere.
+/// channel takes more. While it waits for one it writes the feed's heartbeats. Runs on the channel's event loop; only the feed
+/// itself is waited for elsewhere.
 ///
 ///     asking --chunk--> writing --written--> (full) --writable--> asking --nil--> over
 ///       \________________\____________________\__ gone, stopped ________________/
@@ -34,7 +35,11 @@ final class FeedPump {
     private var state = State.asking
     private var isStopping = false
     private var task: Task<Void, Never>?
+    /// Chunks and heartbeats that are not with the kernel yet.
+    private var unwritten = 0
     private var deadline: Scheduled<Void>?
+    private var lastWrite = NIODeadline.now()
+    private var heartbeat: Scheduled<Void>?
 
     /// - Parameter patience: how long one chunk may wait for its client.
     init(_ feed: EventFeed, patience: TimeAmount, outlet: Outlet) {
@@ -43,7 +48,10 @@ final class FeedPump {
         self.outlet = outlet
     }
 
-    func start() { ask() }
+    func start() {
+        ask()
+        beatLater()
+    }
 
     /// The client is not there any more.
     func gone() {
@@ -76,25 +84,38 @@ final class FeedPump {
         // On HTTP/1.1 an empty chunk would be the end.
         guard !chunk.isEmpty else { return ask() }
         state = .writing
+        write(chunk)
+    }
+
+    private func write(_ bytes: [UInt8]) {
         let bound = NIOLoopBound(self, eventLoop: outlet.loop)
-        outlet.write(chunk).assumeIsolated().whenComplete { bound.value.written($0) }
+        lastWrite = .now()
+        unwritten += 1
+        outlet.write(bytes).assumeIsolated().whenComplete { bound.value.written($0) }
         // Most chunks are with the kernel by now.
-        if state == .writing {
-            deadline = outlet.loop.scheduleTask(in: patience) {
-                let pump = bound.value
-                if pump.state == .writing { pump.outlet.giveUp() }
-            }
+        if unwritten > 0, deadline == nil { waitForClient() }
+    }
+
+    private func waitForClient() {
+        let bound = NIOLoopBound(self, eventLoop: outlet.loop)
+        deadline = outlet.loop.scheduleTask(in: patience) {
+            let pump = bound.value
+            if pump.unwritten > 0, pump.state != .over { pump.outlet.giveUp() }
         }
     }
 
     private func written(_ result: Result<Void, any Error>) {
         deadline?.cancel()
         deadline = nil
-        guard state == .writing else { return }
+        unwritten -= 1
+        guard state != .over else { return }
         guard case .success = result else {
             over()
             return outlet.giveUp()
         }
+        // What is behind a heartbeat has its own time.
+        if unwritten > 0 { return waitForClient() }
+        guard state == .writing else { return }
         if isStopping { return finish() }
         if outlet.isWritable() { ask() } else { state = .full }
     }
@@ -107,8 +128,30 @@ final class FeedPump {
     private func over() {
         state = .over
         deadline?.cancel()
+        heartbeat?.cancel()
         feed.end()
         task?.cancel()
         task = nil
+    }
+
+    // MARK: - Heartbeats
+
+    /// Feeds of a loop beat together, a tenth of the interval late at most: what costs is to wake up, not to write.
+    private func beatLater() {
+        guard let interval = feed.heartbeat.map({ Int64($0.interval / .nanoseconds(1)) }), interval > 0 else { return }
+        let grain = UInt64(max(1, interval / 10))
+        let due = max(lastWrite + .nanoseconds(interval), .now() + .nanoseconds(1)).uptimeNanoseconds
+        let bound = NIOLoopBound(self, eventLoop: outlet.loop)
+        heartbeat = outlet.loop.scheduleTask(deadline: .uptimeNanoseconds((due + grain - 1) / grain * grain)) {
+            bound.value.beat(after: .nanoseconds(interval))
+        }
+    }
+
+    private func beat(after interval: TimeAmount) {
+        guard state != .over else { return }
+        // Nothing piles up before a client that takes nothing.
+        let isSilent = state == .asking && unwritten == 0 && .now() >= lastWrite + interval
+        if isSilent, outlet.isWritable(), let piece = feed.heartbeat?.piece(), !piece.isEmpty { write(piece) }
+        if state != .over { beatLater() }
     }
 }

@@ -15,8 +15,8 @@ public final class WaiterList: Sendable {
     /// Nobody waits.
     public init() {}
 
-    /// Returns when woken, when `isReady` holds already, when the time is up, or when the task is cancelled. A long wait may
-    /// end up to a fiftieth of its time late.
+    /// Returns when woken, when `isReady` holds already, when the time is up, or when the task is cancelled. A wait may
+    /// end a fiftieth of its time late, 100 ms at most.
     public func wait(upTo limit: Duration, isReady: @escaping @Sendable () -> Bool) async {
         guard limit > .zero else { return }
         let id = state.withLock { state in
@@ -63,10 +63,10 @@ private final class WaitDeadlines: Sendable {
 
         private static let start = ContinuousClock.now
 
-        /// Not before `limit` has passed; the next multiple of a fiftieth of it.
+        /// Not before `limit` has passed; the next multiple of a fiftieth of it, or of 100 ms.
         init(after limit: Duration) {
             let limit = min(limit, .seconds(1 << 30))
-            let grain = max(1, Self.milliseconds(limit) / 50)
+            let grain = min(max(1, Self.milliseconds(limit) / 50), 100)
             slot = (Self.milliseconds(Self.start.duration(to: .now) + limit) / grain + 1) * grain
         }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import Synchronization
 import Testing
 
 @testable import CollectorServer
@@ -149,6 +150,108 @@ struct FeedTests {
         }
     }
 
+    @Test("a silent feed's heartbeats come between its chunks, none when it has none to give, on either protocol")
+    func heartbeats() async throws {
+        let feeds = [TestFeed(), TestFeed()]
+        let isAlive = Mutex(true)
+        let beat: @Sendable () -> [UInt8]? = { isAlive.withLock { $0 } ? Array("<beat>".utf8) : nil }
+        try await withServer(respond: {
+            .feed(feeds[$0.header("feed") == "1" ? 1 : 0].beating(every: .milliseconds(40), beat))
+        }) { port in
+            let client = try await TestClient.connect(port)
+            try await client.send(Self.get)
+            let connection = try await TestConnection.connect(port)
+            let stream = try await connection.open()
+            try await stream.begin(.POST, headers: ["feed": "1"])
+            let texts: [@Sendable () -> String] = [{ client.text }, { stream.body }]
+            for feed in feeds { feed.put("one") }
+            for text in texts {
+                try await eventually("no heartbeat behind the first chunk") {
+                    text().components("<beat>").last?.contains("one") == false && text().contains("one")
+                }
+            }
+            #expect(feeds.map(\.asked) == [2, 2], "a heartbeat asks for nothing")
+            isAlive.withLock { $0 = false }
+            let counts = texts.map { $0().components("<beat>").count }
+            try await Task.sleep(for: .milliseconds(200))
+            for (text, count) in zip(texts, counts) { #expect(text().components("<beat>").count <= count + 1) }
+            isAlive.withLock { $0 = true }
+            for feed in feeds { feed.put("two") }
+            for text in texts {
+                try await eventually("no heartbeat behind the second chunk") {
+                    text().components("two").last?.contains("<beat>") == true && text().contains("two")
+                }
+            }
+            for feed in feeds { feed.put(nil) }
+            try await eventually("no end") { client.text.hasSuffix("0\r\n\r\n") && stream.isEnded }
+            let ended = client.text.count
+            try await Task.sleep(for: .milliseconds(150))
+            #expect(client.text.count == ended)
+        }
+    }
+
+    @Test("heartbeats come in time, and a busy feed has none")
+    func heartbeatTime() async throws {
+        let (silent, busy) = (TestFeed(), TestFeed())
+        let times = Mutex<[ContinuousClock.Instant]>([])
+        let beats = Mutex(0)
+        try await withServer(respond: { exchange in
+            exchange.header("busy") == nil
+                ? .feed(
+                    silent.beating(every: .milliseconds(200)) {
+                        times.withLock { $0.append(.now) }
+                        return Array("beat".utf8)
+                    }
+                )
+                : .feed(
+                    busy.beating(every: .milliseconds(500)) {
+                        beats.withLock { $0 += 1 }
+                        return Array("beat".utf8)
+                    }
+                )
+        }) { port in
+            let client = try await TestClient.connect(port)
+            try await client.send(Self.get)
+            let other = try await TestClient.connect(port)
+            try await other.send("POST / HTTP/1.1\r\nHost: x\r\nbusy: 1\r\nContent-Length: 0\r\n\r\n")
+            for _ in 0..<60 {
+                busy.put("chunk")
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(beats.withLock { $0 } == 0)
+            try await eventually("no heartbeats") { times.withLock { $0.count } >= 4 }
+            for (one, next) in times.withLock({ zip($0, $0.dropFirst()).map { ($0, $1) } }) {
+                #expect(one.duration(to: next) >= .milliseconds(199))
+            }
+        }
+    }
+
+    @Test("a client that takes nothing gets no pile of heartbeats, and is given up")
+    func stuckHeartbeats() async throws {
+        let feed = TestFeed()
+        let beats = Mutex(0)
+        var configuration = HTTPServer.Configuration(port: 0)
+        configuration.times.idle = .milliseconds(500)
+        let piece = [UInt8](repeating: 1, count: 4 << 20)
+        try await withServer(
+            configuration,
+            respond: { _ in
+                .feed(
+                    feed.beating(every: .milliseconds(20)) {
+                        beats.withLock { $0 += 1 }
+                        return piece
+                    }
+                )
+            }
+        ) { port in
+            let client = try await TestClient.connect(port)
+            try await client.channel.setOption(.autoRead, value: false).get()
+            try await client.send(Self.get)
+            try await eventually("the stuck feed lives on") { feed.ends == 1 }
+            #expect((1..<8).contains(beats.withLock { $0 }))
+        }
+    }
+
     @Test("a stop ends feeds cleanly and at once, on either protocol")
     func stop() async throws {
         let feeds = [TestFeed(), TestFeed()]
@@ -166,5 +269,12 @@ struct FeedTests {
         }
         #expect(took < .seconds(3))
         #expect(feeds.map(\.ends) == [1, 1])
+    }
+}
+
+extension String {
+    /// The parts between occurrences of `separator`.
+    fileprivate func components(_ separator: String) -> [Substring] {
+        split(separator: separator, omittingEmptySubsequences: false)
     }
 }

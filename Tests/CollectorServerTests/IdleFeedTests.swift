@@ -43,7 +43,7 @@ struct IdleFeedTests {
         return socket
     }
 
-    @Test("a thousand of them cost less than 50 MiB and no processor time", arguments: ["HTTP/1.1", "HTTP/2"])
+    @Test("a thousand silent ones cost less than 50 MiB and no processor time", arguments: ["HTTP/1.1", "HTTP/2"])
     func cost(protocolName: String) async throws {
         let feeds = (0..<1000).map { _ in TestFeed() }
         let next = Mutex(0)

@@ -68,6 +68,13 @@ final class TestFeed: Sendable {
         EventFeed(next: { [self] in await next() }, end: { [self] in end() })
     }
 
+    /// The same with a heartbeat.
+    func beating(every interval: Duration, _ piece: @escaping @Sendable () -> [UInt8]?) -> EventFeed {
+        var feed = feed
+        feed.heartbeat = EventFeed.Heartbeat(every: interval, piece: piece)
+        return feed
+    }
+
     /// Nil is the end.
     func put(_ chunk: [UInt8]?) {
         let waiter = state.withLock { state in

@@ -77,7 +77,11 @@ extension Collector {
             throw subscriptionInUse(key, stream)
         }
         stream.meters.subscriptions.add()
-        return EventFeed(next: { await subscription.next() }, end: { subscription.end() })
+        return EventFeed(
+            next: { await subscription.next() },
+            end: { subscription.end() },
+            heartbeat: EventFeed.Heartbeat(every: configuration.subscriptions.heartbeat) { subscription.heartbeat() }
+        )
     }
 
     /// What the second subscription of a consumer and shard is refused with, or the first one ended.

@@ -6,14 +6,15 @@ import Synchronization
 
 /// One consumer's push of one shard: an event stream that is asked for piece by piece.
 ///
-///     initial-response ─> events: records as they are there, one at least every heartbeat ─> the end
+///     initial-response ─> events: records as they are there, signs of life where there are none ─> the end
 ///
 ///     the end    life is over, reader gone, collector stops    nothing more: a clean close
 ///                end of the shard                              an event with ChildShards and without a number to go on
 ///                taken over, consumer or stream gone           an exception
 ///
-/// It keeps a cursor and no records: every event is read from the log when its reader has taken the one before. Nothing is
-/// polled: it sleeps in the log's wait, and whoever changes the stream's row wakes it.
+/// It keeps its place and no records: every event is read from the log when its reader has taken the one before. Nothing is
+/// polled: it sleeps in the log's wait, and whoever changes the stream's row wakes it. A sign of life wakes nobody: whoever
+/// writes the stream makes it from the place where the subscription rests.
 actor Subscription {
     /// A log that fails for so long ends the stream with the server's failure.
     private static let patience = Duration.seconds(30)
@@ -29,14 +30,10 @@ actor Subscription {
 
     private enum Phase { case fresh, running, over }
     private var phase = Phase.fresh
-    private var cursor: ReadCursor
-    /// Seconds since 1970 in the last number that was sent or came: numbers don't go back when the clock does.
-    private var lastTime: UInt64
-    /// Of the last record sent, in milliseconds since 1970.
-    private var lastArrival: Int64?
-    private var lastEvent: ContinuousClock.Instant?
-    /// Whether more was there when the last event was sent.
-    private var isBehind = false
+    private var place: SubscriptionPlace
+    private var hasSentEvent = false
+    /// Its place while `next` has nothing to give and all it gave before was taken; nil while it is at work.
+    private nonisolated let resting = Mutex<SubscriptionPlace?>(nil)
     /// Since when the log fails.
     private var failingSince: ContinuousClock.Instant?
     private var bandwidth = TokenBucket()
@@ -66,8 +63,7 @@ actor Subscription {
         self.stream = stream
         self.shard = shard
         self.key = key
-        cursor = start.cursor
-        lastTime = start.time
+        place = SubscriptionPlace(cursor: start.cursor, lastTime: start.time)
         ref = stream.ref(shard.id)
         messages = SubscriptionMessages(format: format)
         ends = collector.now() + collector.configuration.subscriptions.life.wholeMilliseconds
@@ -117,13 +113,32 @@ actor Subscription {
             do throws(AWSError) {
                 let (event, rest) = try await read()
                 if let event { return event }
-                if isHeartbeatDue { return heartbeat() }
+                // The first event comes at once: its number is where to go on, even when no record ever comes.
+                if !hasSentEvent {
+                    hasSentEvent = true
+                    return signOfLife(at: &place)
+                }
                 await sleep(rest)
             } catch {
                 return finish(messages.exception(error))
             }
         }
         return finish(nil)
+    }
+
+    /// An event without records, for a reader that has taken everything and has heard nothing for a heartbeat; nil when one
+    /// with records may be on its way.
+    nonisolated func heartbeat() -> [UInt8]? {
+        // The clock may have been set since it fell asleep.
+        if collector.now() >= ends {
+            interruption.raise()
+            return nil
+        }
+        return resting.withLock { rested in
+            guard var place = rested else { return nil }
+            defer { rested = place }
+            return signOfLife(at: &place)
+        }
     }
 
     private func finish(_ message: [UInt8]?) -> [UInt8]? {
@@ -139,7 +154,7 @@ actor Subscription {
             let slab: FrameSlab
             let tail: Position
             do throws(ShardLogError) {
-                slab = try await collector.log.read(ref, from: cursor.position, maxBytes: limit.bytes)
+                slab = try await collector.log.read(ref, from: place.cursor.position, maxBytes: limit.bytes)
                 tail = try await collector.log.bounds(ref).tail
                 failingSince = nil
             } catch {
@@ -149,7 +164,7 @@ actor Subscription {
             let record = stream.record
             let isOver = slab.isAtEnd && record.shards[shard.id]?.isOpen == false
             if slab.frames.isEmpty, !isOver {
-                if slab.next > cursor.position { cursor = ReadCursor(slab.next) }
+                if slab.next > place.cursor.position { place.cursor = ReadCursor(slab.next) }
                 // A log whose reads lag behind its tail would end every wait at once.
                 if slab.next < tail { return (nil, .pause(.milliseconds(10))) }
                 return (nil, slab.isAtEnd ? .row : .records)
@@ -176,8 +191,8 @@ actor Subscription {
                     swap(&moved, &bytes)
                     page = try RecordPage(
                         slab,
-                        from: cursor.position,
-                        index: cursor.index,
+                        from: place.cursor.position,
+                        index: place.cursor.index,
                         of: source,
                         as: messages.format,
                         limit: limit,
@@ -187,10 +202,16 @@ actor Subscription {
                 }
                 guard let page else { return }
                 isLast = page.isComplete && children != nil
-                behind = page.isComplete && slab.next >= tail ? 0 : age(page.lastArrival)
-                lastArrival = page.lastArrival ?? lastArrival
-                let next = isLast ? nil : ReadCursor(page.next, index: page.nextIndex)
-                writeEnd(next, behind, children ?? [], to: &writer)
+                let now = collector.now()
+                behind = page.isComplete && slab.next >= tail ? 0 : SubscriptionPlace.age(page.lastArrival, now)
+                place.lastArrival = page.lastArrival ?? place.lastArrival
+                place.cursor = ReadCursor(page.next, index: page.nextIndex)
+                place.isBehind = behind > 0
+                if isLast {
+                    place.writeEnd(behind, children ?? [], to: &writer)
+                } else {
+                    place.writeContinuation(behind, in: shard, now, to: &writer)
+                }
             }
         } catch let error as AWSError {
             throw error
@@ -202,62 +223,31 @@ actor Subscription {
             throw .internalFailure
         }
         guard let page else { return nil }
-        cursor = ReadCursor(page.next, index: page.nextIndex)
         if page.count == 0, !isLast { return nil }
+        bandwidth.spend(page.userBytes)
         sent(records: page.count, bytes: page.userBytes, behind: behind)
+        hasSentEvent = true
         return isLast ? finish(bytes) : bytes
     }
 
-    /// The members behind the records. `next` is nil in a shard's last event.
-    private func writeEnd(
-        _ next: ReadCursor?,
-        _ behind: Int64,
-        _ children: [Shard],
-        to writer: inout AnswerWriter
-    ) {
-        if let next {
-            // In the middle of a frame the number has its last record's counter, and is not to lie below it.
-            lastTime = max(lastTime, UInt64(max(0, collector.now(), lastArrival ?? 0) / 1000))
-            writer.name("ContinuationSequenceNumber")
-            writer.string(next.numberBefore(in: shard, time: lastTime).description)
-        }
-        writer.name("MillisBehindLatest")
-        writer.integer(behind)
-        if next == nil {
-            writer.name("ChildShards")
-            writer.array { writer in for child in children { Collector.write(child: child, to: &writer) } }
-        }
-    }
-
     /// An event without records.
-    private func heartbeat() -> [UInt8] {
+    private nonisolated func signOfLife(at place: inout SubscriptionPlace) -> [UInt8] {
+        let now = collector.now()
+        let behind = place.isBehind ? SubscriptionPlace.age(place.lastArrival, now) : 0
         let bytes = messages.event { writer in
             writer.name("Records")
             writer.array { _ in }
-            writeEnd(cursor, isBehind ? age(lastArrival) : 0, [], to: &writer)
+            place.writeContinuation(behind, in: shard, now, to: &writer)
         }
-        sent(records: 0, bytes: 0, behind: isBehind ? age(lastArrival) : 0)
+        sent(records: 0, bytes: 0, behind: behind)
         return bytes
     }
 
-    private func age(_ arrival: Int64?) -> Int64 {
-        let current = collector.now()
-        return max(0, current - (arrival ?? current))
-    }
-
-    private func sent(records: Int, bytes: Int, behind: Int64) {
-        lastEvent = .now
-        isBehind = behind > 0
-        bandwidth.spend(bytes)
+    private nonisolated func sent(records: Int, bytes: Int, behind: Int64) {
         collector.eventSent(stream, shard.id, records: records, bytes: bytes, behind: behind)
     }
 
     // MARK: - Waiting
-
-    /// The first event comes at once: its number is where to go on, even when no record ever comes.
-    private var isHeartbeatDue: Bool {
-        lastEvent.map { $0.duration(to: .now) >= collector.configuration.subscriptions.heartbeat } ?? true
-    }
 
     /// How long to wait until more may be sent: AWS's bandwidth is kept by pacing, not by refusals.
     private func pause() -> Duration? {
@@ -281,19 +271,19 @@ actor Subscription {
     }
 
     private func sleep(_ rest: Rest) async {
-        let times = collector.configuration.subscriptions
-        let silence = lastEvent.map { $0.duration(to: .now) } ?? .zero
         let left = Duration.milliseconds(max(0, ends - collector.now()))
-        let limit = max(.zero, min(times.heartbeat - silence, left))
-        let (log, ref, position) = (collector.log, ref, cursor.position)
+        let (log, ref, position) = (collector.log, ref, place.cursor.position)
+        resting.withLock { $0 = place }
         await interruption.sleep {
             switch rest {
-            case .records: await log.wait(ref, past: position, upTo: limit)
+            case .records: await log.wait(ref, past: position, upTo: left)
             // Cut short by an interruption.
-            case .row: try? await Task.sleep(for: limit)
-            case .pause(let pause): try? await Task.sleep(for: min(pause, limit))
+            case .row: try? await Task.sleep(for: left)
+            case .pause(let pause): try? await Task.sleep(for: min(pause, left))
             }
         }
+        // The number of a sign of life counts as sent.
+        if let rested = resting.withLock({ $0.take() }) { place = rested }
     }
 }
 

@@ -1,9 +1,10 @@
 import AWSProtocol
+import Synchronization
 import Testing
 
 @testable import Collector
 
-/// Reads one subscription as a client does: asks for a piece when it has taken the last.
+/// Reads one subscription as the server does: asks for a piece when it has taken the last, and takes heartbeats meanwhile.
 actor EventReader {
     /// A message of the stream.
     enum Message: Equatable {
@@ -24,8 +25,26 @@ actor EventReader {
         var children: [JSONValue]?
     }
 
+    private final class Answer: Sendable {
+        private let piece = Mutex<[UInt8]??>(nil)
+
+        func set(_ new: [UInt8]?) { piece.withLock { $0 = .some(new) } }
+
+        /// Nil while there is none.
+        func take() -> [UInt8]?? {
+            piece.withLock { piece in
+                defer { piece = nil }
+                return piece
+            }
+        }
+    }
+
     private let feed: EventFeed
     private let format: WireFormat
+    /// What the feed was asked for and has not answered, or what it answered.
+    private var asked: Task<Void, Never>?
+    private let answer = Answer()
+    private var lastPiece = ContinuousClock.now
     private var reader = EventStreamReader()
 
     init(_ feed: EventFeed, format: WireFormat = .json) {
@@ -37,11 +56,33 @@ actor EventReader {
     func next() async throws -> Message? {
         while true {
             if let message = try reader.next() { return try parse(message) }
-            guard let piece = await feed.next() else {
+            guard let piece = try await piece() else {
                 #expect(reader.pendingBytes == 0, "the stream is closed within a message")
                 return nil
             }
             reader.append(piece)
+        }
+    }
+
+    private func piece() async throws -> [UInt8]? {
+        if asked == nil { asked = Task { [feed, answer] in answer.set(await feed.next()) } }
+        while true {
+            if let piece = answer.take() {
+                (asked, lastPiece) = (nil, .now)
+                return piece
+            }
+            if let heartbeat = feed.heartbeat, lastPiece.duration(to: .now) >= heartbeat.interval,
+                let piece = heartbeat.piece()
+            {
+                lastPiece = .now
+                return piece
+            }
+            do {
+                try await Task.sleep(for: .milliseconds(1))
+            } catch {
+                asked?.cancel()
+                await asked?.value
+            }
         }
     }
 
@@ -134,13 +175,24 @@ extension Service {
         _ position: String = "",
         more: String = ""
     ) async throws -> EventReader {
+        EventReader(try await feed(consumer, shard, type, position, more: more))
+    }
+
+    /// What a subscription answers.
+    func feed(
+        _ consumer: String,
+        _ shard: Int = 0,
+        _ type: String = "LATEST",
+        _ position: String = "",
+        more: String = ""
+    ) async throws -> EventFeed {
         let body =
             #"{"ConsumerARN":"\#(consumer)","ShardId":"\#(shard)","StartingPosition":{"Type":"\#(type)"\#(position)}\#(more)}"#
         let request = APIRequest(operation: "SubscribeToShard", region: "eu-west-1", body: Array(body.utf8))
         guard case .events(let feed) = try await collector.kinesis(request) else {
             throw AWSError("Unexpected", "no event stream")
         }
-        return EventReader(feed)
+        return feed
     }
 
     /// Subscribes and takes the first message.

@@ -82,6 +82,25 @@ struct SubscriptionTests {
         #expect(numbers.allSatisfy { $0 < next })
     }
 
+    @Test("no sign of life runs ahead of records that are handed out and perhaps not written")
+    func heartbeatOrder() async throws {
+        let service = try await Service(configuration: .quick())
+        let consumer = try await service.consumer()
+        let feed = try await service.feed(consumer)
+        let first = await feed.next()
+        #expect(feed.heartbeat?.piece() == nil, "the initial response may be on its way")
+        let second = await feed.next()
+        #expect(first != nil && second != nil && feed.heartbeat?.piece() == nil)
+        async let records = feed.next()
+        while feed.heartbeat?.piece() == nil { try await Task.sleep(for: .milliseconds(1)) }
+        _ = try await service.put("s", [("k", "a")])
+        #expect(await records != nil && feed.heartbeat?.piece() == nil)
+        async let end = feed.next()
+        while feed.heartbeat?.piece() == nil { try await Task.sleep(for: .milliseconds(1)) }
+        feed.end()
+        #expect(await end == nil && feed.heartbeat?.piece() == nil)
+    }
+
     @Test("ends cleanly when its life is over")
     func life() async throws {
         let service = try await Service(configuration: .quick())

@@ -3,8 +3,8 @@ import ShardLog
 
 /// What a group does to one shard.
 ///
-/// Of the commit thread alone, but for its sync: then each part is in the hands of one thread of the pool, or of the one that
-/// syncs the journal, and the commit thread waits for them.
+/// Of the commit thread alone, but while it is made durable: then each part is in the hands of one thread of the pool, which may
+/// be the journal's, and the commit thread waits for them.
 final class CommitPart: @unchecked Sendable {
     let shard: ShardFolder
     /// The active segment as it is after the group.
@@ -29,8 +29,6 @@ final class CommitPart: @unchecked Sendable {
     private let wasClosed: Bool
     private let applyBytes: Int
     private var gone: [Segment] = []
-    /// The syncs of its file that had failed when its frames were written.
-    var failedSyncs = 0
     var owner: Int
     /// The tail before the group.
     let durableTail: UInt64

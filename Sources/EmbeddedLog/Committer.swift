@@ -6,7 +6,7 @@ import Synchronization
 
 /// Makes what was asked of all shards durable in one step, then answers: group commit.
 ///
-///     take the queue ─> plan ─> write ─> sync ─> show readers ─> complete, in order ─> take the queue ...
+///     take the queue ─> plan ─> write and sync ─> show readers ─> complete, in order ─> take the queue ...
 ///
 /// While a group syncs the next one gathers, so the cost of a sync is shared by ever more records as load rises. What a group
 /// has of one shard goes one of two ways:
@@ -48,16 +48,17 @@ final class Committer: Sendable {
             directBytes: isTight ? 1 : configuration.directBytes,
             refusal: settler.refusal
         )
-        write(group)
-        sync(group)
+        store(group)
         for part in group.parts { show(part) }
         completer.complete(group.end())
         settler.committed(group.parts)
     }
 
-    // MARK: - Writing
+    // MARK: - Storing
 
-    private func write(_ group: CommitGroup) {
+    /// Makes a group durable: each shard's segment and the journal are written and synced side by side, so that the disk has
+    /// something to do while the rest is copied.
+    private func store(_ group: CommitGroup) {
         do throws(DiskError) {
             // Nothing may become durable behind a group that failed before its failure is.
             try journal.repair()
@@ -65,26 +66,58 @@ final class Committer: Sendable {
             for part in group.parts { part.fail(Self.failure(error)) }
             return
         }
-        var record = JournalGroup(reserving: group.journaledBytes)
+        let direct = group.parts.filter(\.isDirect)
+        let journaled = group.parts.filter(\.isJournaled)
+        // A part is one thread's: what goes both ways goes one after the other.
+        let isApart = !journaled.isEmpty && !journaled.contains(where: \.isDirect)
+        let bytes = group.journaledBytes
+        settler.pool.run(direct.count + (isApart ? 1 : 0)) { job in
+            if job < direct.count { self.storeDirectly(direct[job]) } else { self.storeInJournal(journaled, bytes) }
+        }
+        if !isApart { storeInJournal(journaled, bytes) }
+        for part in group.parts where part.closes && part.failure == nil { close(part) }
+    }
+
+    private func storeDirectly(_ part: CommitPart) {
+        var isWritten = false
+        do throws(DiskError) {
+            // One hold for both: the system tells of an error once, so nobody else may sync what is written here.
+            try part.shard.files.withLock { files throws(DiskError) in
+                try part.shard.repairIfNeeded(&files, from: journal)
+                do throws(DiskError) {
+                    try part.shard.write(part.frames, into: part.segments, synced: part.durableTail, &files)
+                    isWritten = true
+                    try part.shard.sync(&files)
+                    try part.shard.syncName(&files)
+                } catch {
+                    part.shard.mustCut = true
+                    throw error
+                }
+            }
+        } catch {
+            guard isWritten else { return part.fail(Self.failure(error)) }
+            logger.error("a sync failed", metadata: ["shard": "\(part.shard.ref)", "error": "\(error)"])
+            part.fail(Self.syncFailure(error))
+        }
+    }
+
+    private func storeInJournal(_ parts: [CommitPart], _ bytes: Int) {
+        var record = JournalGroup(reserving: bytes)
         var journaled: [CommitPart] = []
-        for part in group.parts where part.failure == nil {
+        for part in parts where part.failure == nil {
             do throws(DiskError) {
-                // The settler may hold the files for as long as a sync takes; the journal needs them only where they are
-                // longer than they should be.
-                if part.isDirect || part.shard.mustCut {
+                // The journal needs the files only where they are longer than they should be.
+                if part.shard.mustCut {
                     try part.shard.files.withLock { files throws(DiskError) in
                         try part.shard.repairIfNeeded(&files, from: journal)
-                        if part.isDirect { try writeDirectly(part, &files) }
                     }
                 }
             } catch {
                 part.fail(Self.failure(error))
                 continue
             }
-            if part.isJournaled {
-                part.append(to: &record)
-                journaled.append(part)
-            }
+            part.append(to: &record)
+            journaled.append(part)
         }
         guard !record.isEmpty else { return }
         do throws(DiskError) {
@@ -95,68 +128,21 @@ final class Committer: Sendable {
         }
         do throws(DiskError) {
             try journal.write(record, of: journaled.map(\.shard))
+            try journal.sync()
         } catch {
+            logger.error("a group of the journal failed", metadata: ["error": "\(error)"])
             // Also on a full disk: until the next file says otherwise, a group that looks whole counts. What is missing of it
             // may be zeros that stood there before.
             for part in journaled { part.fail(.unknown(error.description)) }
         }
     }
 
-    private func writeDirectly(_ part: CommitPart, _ files: inout ShardFolder.Files) throws(DiskError) {
+    private func close(_ part: CommitPart) {
         do throws(DiskError) {
-            try part.shard.write(part.frames, into: part.segments, synced: part.durableTail, &files)
-            part.failedSyncs = files.failedSyncs
+            try part.shard.disk.replace(part.shard.path + "/" + ShardFolder.closedName, with: [1])
         } catch {
-            part.shard.mustCut = true
-            throw error
-        }
-    }
-
-    // MARK: - Syncing
-
-    private func sync(_ group: CommitGroup) {
-        let direct = group.parts.filter { $0.isDirect && $0.failure == nil }
-        let journaled = group.parts.filter { $0.isJournaled && $0.failure == nil }
-        let jobs = direct.count + (journaled.isEmpty ? 0 : 1)
-        settler.pool.run(jobs) { job in
-            if job < direct.count { self.sync(direct[job]) } else { self.syncJournal(journaled) }
-        }
-        for part in group.parts where part.closes && part.failure == nil {
-            do throws(DiskError) {
-                try part.shard.disk.replace(part.shard.path + "/" + ShardFolder.closedName, with: [1])
-            } catch {
-                logger.error("a shard was not sealed", metadata: ["shard": "\(part.shard.ref)", "error": "\(error)"])
-                part.closeFailure = Self.syncFailure(error)
-            }
-        }
-    }
-
-    private func sync(_ part: CommitPart) {
-        do throws(DiskError) {
-            try part.shard.files.withLock { files throws(DiskError) in
-                do throws(DiskError) {
-                    try part.shard.sync(&files, since: part.failedSyncs)
-                    if files.hasNewName {
-                        try part.shard.disk.syncFolder(part.shard.path)
-                        files.hasNewName = false
-                    }
-                } catch {
-                    part.shard.mustCut = true
-                    throw error
-                }
-            }
-        } catch {
-            logger.error("a sync failed", metadata: ["shard": "\(part.shard.ref)", "error": "\(error)"])
-            part.fail(Self.syncFailure(error))
-        }
-    }
-
-    private func syncJournal(_ parts: [CommitPart]) {
-        do throws(DiskError) {
-            try journal.sync()
-        } catch {
-            logger.error("a sync of the journal failed", metadata: ["error": "\(error)"])
-            for part in parts { part.fail(.unknown(error.description)) }
+            logger.error("a shard was not sealed", metadata: ["shard": "\(part.shard.ref)", "error": "\(error)"])
+            part.closeFailure = Self.syncFailure(error)
         }
     }
 

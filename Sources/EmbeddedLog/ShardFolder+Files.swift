@@ -37,10 +37,7 @@ extension ShardFolder {
         try apply(&files)
         guard let mark = ifLoaded({ $0.applied }) ?? nil else { return nil }
         if files.isDirty { try sync(&files) }
-        if files.hasNewName {
-            try disk.syncFolder(path)
-            files.hasNewName = false
-        }
+        try syncName(&files)
         return mark
     }
 
@@ -103,16 +100,15 @@ extension ShardFolder {
         } catch {
             // The kernel may have dropped the pages and call the next sync a success.
             if files.isDirty { files.isSuspect = true }
-            files.failedSyncs += 1
             throw error
         }
     }
 
-    /// Makes durable what was written when so many syncs had failed. Fails when another has since: somebody else was told what
-    /// became of it.
-    func sync(_ files: inout Files, since failedSyncs: Int) throws(DiskError) {
-        try sync(&files)
-        guard files.failedSyncs == failedSyncs else { throw DiskError("fdatasync", path, number: EIO) }
+    /// Makes a new segment's name durable.
+    func syncName(_ files: inout Files) throws(DiskError) {
+        guard files.hasNewName else { return }
+        try disk.syncFolder(path)
+        files.hasNewName = false
     }
 
     /// Waits for what `writeOut` has begun.
@@ -121,7 +117,6 @@ extension ShardFolder {
             try files.active?.writeOut(waits: true)
         } catch {
             files.isSuspect = true
-            files.failedSyncs += 1
             throw error
         }
     }

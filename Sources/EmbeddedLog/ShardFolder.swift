@@ -90,9 +90,6 @@ final class ShardFolder: Sendable {
         var isDirty = false
         /// A sync failed while it did: they may be missing on the disk, whatever a later sync says.
         var isSuspect = false
-        /// Grows with every sync that fails: the system tells of an error once, and whoever wrote and did not sync yet must
-        /// learn of it, too.
-        var failedSyncs = 0
     }
 
     /// What the commits note of it, to find it again without looking it up.
@@ -111,7 +108,7 @@ final class ShardFolder: Sendable {
     let disk: any Disk
     let logger: Logger
     let waiters = WaiterList()
-    /// The commit thread's alone.
+    /// The commit thread's, or that of the pool which writes the journal for it.
     nonisolated(unsafe) var committing = Committing()
     /// Locked before `state` where both are.
     let files = Mutex(Files())

@@ -52,6 +52,9 @@ final class Journal: Sendable {
     private let disk: any Disk
     private let fileBytes: UInt64
     private let state: Mutex<State>
+    /// Held while files are read back, which a thread does while others go on: one at a time, for each takes a file's memory,
+    /// and no file that it may be at is removed or used again.
+    private let reading = Mutex(())
 
     /// A journal whose folder is there and holds no file.
     ///
@@ -136,9 +139,7 @@ final class Journal: Sendable {
         let generation = state.nextGeneration
         let target = path(generation)
         let file: any DiskFile
-        if let free = state.free.first {
-            try disk.move(path(free), to: target)
-            state.free.removeFirst()
+        if try reuse(&state, as: target) {
             file = try disk.open(target, .write)
         } else {
             file = try disk.open(target, .replace)
@@ -159,13 +160,28 @@ final class Journal: Sendable {
         state.current = File(generation: generation, file: file, end: Self.header)
     }
 
+    /// Moves a free file; false when there is none.
+    private func reuse(_ state: inout State, as target: String) throws(DiskError) -> Bool {
+        guard let free = state.free.first else { return false }
+        let isMoved = try reading.withLockIfAvailable { _ throws(DiskError) in
+            try disk.move(path(free), to: target)
+            return true
+        }
+        guard isMoved == true else { return false }
+        state.free.removeFirst()
+        return true
+    }
+
     /// Lets go of the oldest full file: all that it holds is durable elsewhere. Two files are kept to be used again.
     func release(_ generation: UInt64) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             guard state.full.first?.generation == generation else { return }
             if state.free.count >= 2, let oldest = state.free.first {
-                try Self.remove(directory, oldest, on: disk)
-                state.free.removeFirst()
+                let isRemoved = try reading.withLockIfAvailable { _ throws(DiskError) in
+                    try Self.remove(directory, oldest, on: disk)
+                    return true
+                }
+                if isRemoved == true { state.free.removeFirst() }
             }
             state.free.append(generation)
             state.full.removeFirst()
@@ -199,12 +215,14 @@ final class Journal: Sendable {
 
     /// Calls `body` with each entry that counts and is not let go of, oldest first, and with the bytes it is of.
     func forEachEntry(_ body: (JournalGroup.Entry, [UInt8]) throws(DiskError) -> Void) throws(DiskError) {
-        let (generations, synced) = state.withLock { state in
-            (state.full.map(\.generation) + (state.current.map { [$0.generation] } ?? []), state.syncedSequence)
-        }
-        try Self.forEachFile(directory, generations, on: disk) { content throws(DiskError) in
-            for group in content.groups where group.sequence <= synced {
-                for entry in group.entries { try body(entry, content.bytes) }
+        try reading.withLock { _ throws(DiskError) in
+            let (generations, synced) = state.withLock { state in
+                (state.full.map(\.generation) + (state.current.map { [$0.generation] } ?? []), state.syncedSequence)
+            }
+            try Self.forEachFile(directory, generations, on: disk) { content throws(DiskError) in
+                for group in content.groups where group.sequence <= synced {
+                    for entry in group.entries { try body(entry, content.bytes) }
+                }
             }
         }
     }

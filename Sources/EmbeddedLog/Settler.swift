@@ -251,12 +251,24 @@ final class Settler: Sendable {
             marks[shard.ref] = started.mark
             begun.append((shard, started.writes))
         }
+        // Whichever file it fails for: also of shards that only the newer files of the journal have.
+        let others = journal.shards.map { shard in
+            (shard, shard.files.withLock { (isDirty: $0.isDirty, writes: $0.writes) })
+        }
         do throws(DiskError) {
             try writeOut(begun.map(\.shard))
             try anyFile.syncAll()
         } catch {
-            // Whichever file it was: also of shards that only the newer files of the journal have.
-            for shard in journal.shards { shard.files.withLock { if $0.isDirty { $0.isSuspect = true } } }
+            for (shard, former) in others {
+                shard.files.withLock { files in
+                    // A commit's sync may have gone well behind it, and made nothing durable of what it lost.
+                    if former.isDirty || files.isDirty || files.writes != former.writes { files.isSuspect = true }
+                }
+            }
+            let known = Set(others.map { ObjectIdentifier($0.0) })
+            for shard in journal.shards where !known.contains(ObjectIdentifier(shard)) {
+                shard.files.withLock { $0.isSuspect = true }
+            }
             throw error
         }
         for (shard, writes) in begun {

@@ -172,9 +172,11 @@ struct FeedTests {
             }
             #expect(feeds.map(\.asked) == [2, 2], "a heartbeat asks for nothing")
             isAlive.withLock { $0 = false }
-            let counts = texts.map { $0().components("<beat>").count }
+            // What is under way arrives.
+            try await Task.sleep(for: .milliseconds(500))
+            let silent = texts.map { $0() }
             try await Task.sleep(for: .milliseconds(200))
-            for (text, count) in zip(texts, counts) { #expect(text().components("<beat>").count <= count + 1) }
+            #expect(texts.map { $0() } == silent)
             isAlive.withLock { $0 = true }
             for feed in feeds { feed.put("two") }
             for text in texts {
@@ -194,7 +196,7 @@ struct FeedTests {
     func heartbeatTime() async throws {
         let (silent, busy) = (TestFeed(), TestFeed())
         let times = Mutex<[ContinuousClock.Instant]>([])
-        let beats = Mutex(0)
+        let lastPut = Mutex(ContinuousClock.now)
         try await withServer(respond: { exchange in
             exchange.header("busy") == nil
                 ? .feed(
@@ -205,7 +207,7 @@ struct FeedTests {
                 )
                 : .feed(
                     busy.beating(every: .milliseconds(500)) {
-                        beats.withLock { $0 += 1 }
+                        #expect(lastPut.withLock { $0 }.duration(to: .now) >= .milliseconds(499))
                         return Array("beat".utf8)
                     }
                 )
@@ -215,14 +217,14 @@ struct FeedTests {
             let other = try await TestClient.connect(port)
             try await other.send("POST / HTTP/1.1\r\nHost: x\r\nbusy: 1\r\nContent-Length: 0\r\n\r\n")
             for _ in 0..<60 {
+                lastPut.withLock { $0 = .now }
                 busy.put("chunk")
                 try await Task.sleep(for: .milliseconds(20))
             }
-            #expect(beats.withLock { $0 } == 0)
-            try await eventually("no heartbeats") { times.withLock { $0.count } >= 4 }
-            for (one, next) in times.withLock({ zip($0, $0.dropFirst()).map { ($0, $1) } }) {
-                #expect(one.duration(to: next) >= .milliseconds(199))
-            }
+            try await eventually("no heartbeats") { times.withLock { $0.count } >= 6 }
+            let gaps = times.withLock { zip($0, $0.dropFirst()).map { $0.duration(to: $1) } }.sorted()
+            #expect(gaps[0] >= .milliseconds(199))
+            #expect(gaps[gaps.count / 2] < .milliseconds(300), "a tenth late at most, but for a busy machine")
         }
     }
 

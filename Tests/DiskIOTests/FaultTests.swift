@@ -92,6 +92,20 @@ struct FaultTests {
         #expect(kept > 0 && lost > 100, "kept \(kept), lost \(lost)")
     }
 
+    @Test("every open file hears once of a sync that failed for another")
+    func toldOnce() throws {
+        let disk = SimulatedDisk(seed: 8)
+        let (one, other) = (try disk.open("/a", .create), try disk.open("/b", .create))
+        let reader = try disk.open("/a", .read)
+        try one.write([1], at: 0)
+        disk.setFaults(.init(sync: 1))
+        #expect(number { try other.syncAll() } == EIO)
+        disk.setFaults(.init())
+        #expect(number { try one.sync() } == EIO && number { try one.sync() } == 0)
+        #expect(number { try reader.writeOut(waits: true) } == EIO && number { try reader.sync() } == 0)
+        #expect(number { try disk.open("/a", .write).sync() } == 0)
+    }
+
     @Test("bytes that were dropped are durable once they are written and synced again")
     func writtenAgain() throws {
         for seed in UInt64(0)..<50 {

@@ -1,4 +1,6 @@
 import DiskIO
+import Dispatch
+import Foundation
 import Logging
 import ShardLog
 import Synchronization
@@ -98,12 +100,21 @@ struct FailedSyncTests {
         }
         let first = try log.find(shards[0])
         let seen = Mutex<[String]>([])
+        let other = DispatchSemaphore(value: 0)
         watched.callback.withLock { callback in
             callback = { call in
                 guard call.contains("s-1/0/") else { return }
-                let isFree = first.files.withLockIfAvailable { _ in true } ?? false
-                #expect(!isFree, "\(call)")
-                seen.withLock { $0.append(String(call.prefix { $0 != " " })) }
+                let count = seen.withLock { seen in
+                    seen.append(String(call.prefix { $0 != " " }))
+                    return seen.count
+                }
+                // The segment's header is written, now its first frame: whoever wants the file from here on waits for the sync.
+                guard count == 2 else { return }
+                Thread.detachNewThread {
+                    first.files.withLock { _ in seen.withLock { $0.append("other") } }
+                    other.signal()
+                }
+                Thread.sleep(forTimeInterval: 0.05)
             }
         }
         log.thread.turn()
@@ -111,7 +122,8 @@ struct FailedSyncTests {
         log.thread.turn()
         disk.setFaults(SimulatedDisk.Faults())
         while log.thread.turn() {}
-        #expect(seen.withLock { $0.starts(with: ["write", "write", "sync"]) }, "the header, the frame, the sync")
+        other.wait()
+        #expect(seen.withLock { $0.prefix(3) } == ["write", "write", "sync"], "the header, the frame, the sync")
         #expect(outcomes.withLock { $0 } == [0: false, 1: false])
     }
 }

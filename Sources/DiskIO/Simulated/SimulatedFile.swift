@@ -8,6 +8,8 @@ final class SimulatedFile: DiskFile {
     private let isWritable: Bool
     private let process: Int
     private let number: Int
+    /// Failed syncs of the file that it was told of; touched only under the disk's mutex.
+    nonisolated(unsafe) private var toldFailures = 0
 
     init(_ path: String, on disk: SimulatedDisk, _ node: SimulatedNode, _ access: DiskAccess, process: Int, number: Int)
     {
@@ -17,6 +19,7 @@ final class SimulatedFile: DiskFile {
         self.process = process
         self.number = number
         isWritable = access != .read
+        if case .file(let file) = node { toldFailures = disk.machine.withLock { _ in file.failures } }
     }
 
     deinit {
@@ -65,7 +68,10 @@ final class SimulatedFile: DiskFile {
     func sync() throws(DiskError) {
         try perform("fdatasync") { machine throws(DiskError) in
             switch node {
-            case .file(let file): try machine.sync(file, path)
+            case .file(let file):
+                defer { _ = file.tell(&toldFailures) }
+                try machine.sync(file, path)
+                if file.tell(&toldFailures) { throw DiskError("fdatasync", path, number: EIO) }
             case .folder(let folder): try machine.sync(folder, "fdatasync", path)
             }
         }
@@ -78,7 +84,9 @@ final class SimulatedFile: DiskFile {
     func writeOut(waits: Bool) throws(DiskError) {
         try perform("sync_file_range") { machine throws(DiskError) in
             guard waits, case .file(let file) = node else { return }
+            defer { _ = file.tell(&toldFailures) }
             try machine.writeOut(file, path)
+            if file.tell(&toldFailures) { throw DiskError("sync_file_range", path, number: EIO) }
         }
     }
 
@@ -148,7 +156,7 @@ extension SimulatedMachine {
         do throws(DiskError) {
             try strike(faults.sync, &file.dice, "fdatasync", path, EIO)
         } catch {
-            file.contents.failSync(&file.dice)
+            file.failSync()
             throw error
         }
         file.contents.sync()
@@ -159,7 +167,7 @@ extension SimulatedMachine {
         do throws(DiskError) {
             try strike(faults.sync, &file.dice, "sync_file_range", path, EIO)
         } catch {
-            file.contents.failSync(&file.dice)
+            file.failSync()
             throw error
         }
     }

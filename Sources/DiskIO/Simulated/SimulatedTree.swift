@@ -20,11 +20,26 @@ final class SimulatedInode: @unchecked Sendable {
     var isNamed = true
     /// How many have it open.
     var opens = 0
+    /// Syncs that failed, whoever asked for them.
+    var failures = 0
     var lock = SimulatedLock()
     /// Its own, so that its faults don't depend on what happens to other files meanwhile.
     var dice: Dice
 
     init(dice: Dice) { self.dice = dice }
+
+    func failSync() {
+        contents.failSync(&dice)
+        failures += 1
+    }
+
+    /// What an open file that has heard of so many failures is told by its next sync: of one that somebody else's sync met, such
+    /// as that of the whole disk, each of them hears once. See: `lib/errseq.c` of Linux. There also whoever opens the file
+    /// later may hear of it; here nobody does, which is the worse case.
+    func tell(_ seen: inout Int) -> Bool {
+        defer { seen = failures }
+        return seen != failures
+    }
 }
 
 /// A folder. `@unchecked`: touched only under the mutex of its disk.

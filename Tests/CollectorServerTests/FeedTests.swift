@@ -257,6 +257,7 @@ struct FeedTests {
     @Test("a stop ends feeds cleanly and at once, on either protocol")
     func stop() async throws {
         let feeds = [TestFeed(), TestFeed()]
+        let end = Mutex<Task<Void, any Error>?>(nil)
         let took = try await withServer(respond: { .feed(feeds[$0.header("feed") == "1" ? 1 : 0].feed) }) { port in
             let client = try await TestClient.connect(port)
             try await client.send(Self.get)
@@ -264,11 +265,15 @@ struct FeedTests {
             let stream = try await connection.open()
             try await stream.begin(.POST, headers: ["feed": "1"])
             try await eventually("the feeds do not begin") { feeds.allSatisfy { $0.asked == 1 } }
-            Task {
-                try await eventually("no end") { client.text.hasSuffix("0\r\n\r\n") && stream.isEnded }
-                #expect(client.isClosed)
+            end.withLock { end in
+                end = Task {
+                    try await eventually("no end") {
+                        client.text.hasSuffix("0\r\n\r\n") && stream.isEnded && client.isClosed
+                    }
+                }
             }
         }
+        try await end.withLock { $0 }?.value
         #expect(took < .seconds(3))
         #expect(feeds.map(\.ends) == [1, 1])
     }

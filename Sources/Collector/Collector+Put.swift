@@ -143,6 +143,7 @@ extension Collector {
         try constraints(put, request, dataLimit: limit).checkSizes(record: limit, request: requestLimit)
         var job = PutJob(
             stream: stream,
+            log: log,
             body: request.body,
             put: put,
             producers: producers,

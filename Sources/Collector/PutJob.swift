@@ -22,6 +22,7 @@ struct PutJob {
     }
 
     let stream: Stream
+    private let log: any ShardLog
     let body: [UInt8]
     let put: PutBody
     let producers: ProducerHeader?
@@ -35,6 +36,7 @@ struct PutJob {
 
     init(
         stream: Stream,
+        log: any ShardLog,
         body: [UInt8],
         put: PutBody,
         producers: ProducerHeader?,
@@ -42,6 +44,7 @@ struct PutJob {
     ) {
         self.throttle = throttle
         self.stream = stream
+        self.log = log
         self.body = body
         self.put = put
         self.producers = producers
@@ -142,23 +145,28 @@ struct PutJob {
         let join = PutJoin(parts: round.parts.count)
         return await withCheckedContinuation { continuation in
             join.begin(continuation)
-            for part in round.parts.indices {
-                guard let run = round.parts[part].run.take() else { continue }
-                let slot = round.parts[part].slot
-                let sifting = round.siftings.isEmpty ? nil : round.siftings[slot]
-                let admission = routes.writers[slot].enqueue(run, sifting: sifting) { result in
-                    switch result {
-                    case .success(let placement): join.complete(part, .placed(placement))
-                    case .failure(let failure): join.complete(part, .failed(failure))
-                    }
-                }
-                switch admission {
-                case .accepted: break
-                case .overlaps: join.complete(part, .overlaps)
-                case .needsOpening: join.complete(part, .needsOpening)
-                case .closed: join.complete(part, .closed)
-                }
+            if round.parts.count == 1 { return enqueue(0, of: &round, routes, join) }
+            log.together {
+                for part in round.parts.indices { enqueue(part, of: &round, routes, join) }
             }
+        }
+    }
+
+    private func enqueue(_ part: Int, of round: inout PutRound, _ routes: Routes, _ join: PutJoin) {
+        guard let run = round.parts[part].run.take() else { return }
+        let slot = round.parts[part].slot
+        let sifting = round.siftings.isEmpty ? nil : round.siftings[slot]
+        let admission = routes.writers[slot].enqueue(run, sifting: sifting) { result in
+            switch result {
+            case .success(let placement): join.complete(part, .placed(placement))
+            case .failure(let failure): join.complete(part, .failed(failure))
+            }
+        }
+        switch admission {
+        case .accepted: break
+        case .overlaps: join.complete(part, .overlaps)
+        case .needsOpening: join.complete(part, .needsOpening)
+        case .closed: join.complete(part, .closed)
         }
     }
 

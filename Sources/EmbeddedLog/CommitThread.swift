@@ -11,12 +11,22 @@ final class CommitThread: Sendable {
     }
 
     private let queue = Mutex(Queue())
+    /// Callers that began to ask for several shards, and those of them that are done.
+    private let begun = Atomic(0)
+    private let done = Atomic(0)
+    /// So many of them are to be done before the next group begins; 0 when nobody waits for it.
+    private let awaited = Atomic(0)
     private let signal = Signal()
     private let committer: Committer
+    /// A caller that asks for several shards is waited for so long: its thread may not be running.
+    private let patience: Duration
     /// Groups so far: `turn`'s caller's alone.
     nonisolated(unsafe) private var groups = 0
 
-    init(_ committer: Committer) { self.committer = committer }
+    init(_ committer: Committer, patience: Duration) {
+        self.committer = committer
+        self.patience = patience
+    }
 
     /// Starts the thread. Without it somebody calls `turn`.
     func start() {
@@ -73,15 +83,28 @@ final class CommitThread: Sendable {
         return true
     }
 
-    /// A put over many shards asks for each of them: while more come in, they are waited for, or they would need a second sync.
+    /// Runs `body`, which adds requests of several shards.
+    func together(_ body: () -> Void) {
+        begun.add(1, ordering: .sequentiallyConsistent)
+        body()
+        let done = done.add(1, ordering: .sequentiallyConsistent).newValue
+        let awaited = awaited.load(ordering: .sequentiallyConsistent)
+        if awaited > 0, done >= awaited { signal.raise() }
+    }
+
+    /// Waits for callers in the midst of asking for several shards: what they have yet to ask for would need a second sync, and
+    /// their answer both. Those that begin meanwhile are not waited for.
     private func gather() {
-        var seen = 0
-        for _ in 0..<10 {
-            let count = queue.withLock { $0.requests.count }
-            if count < 2 || count == seen { return }
-            seen = count
-            usleep(30)
+        let begun = begun.load(ordering: .sequentiallyConsistent)
+        if done.load(ordering: .sequentiallyConsistent) >= begun { return }
+        awaited.store(begun, ordering: .sequentiallyConsistent)
+        let deadline = ContinuousClock.now + patience
+        while done.load(ordering: .sequentiallyConsistent) < begun {
+            let left = deadline - .now
+            if left <= .zero { break }
+            signal.wait(atMost: left)
         }
+        awaited.store(0, ordering: .sequentiallyConsistent)
     }
 
     private func run() {

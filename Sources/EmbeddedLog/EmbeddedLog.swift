@@ -43,6 +43,8 @@ public final class EmbeddedLog: ShardLog {
         public var storeBytes: UInt64?
         /// Appends wait while so many full ones are not settled: 2.
         public var journalFiles = 2
+        /// How long a group waits for callers in the midst of asking for several shards: 1 ms.
+        public var patience = Duration.milliseconds(1)
         /// Bytes that are written directly until their marks are written; opening reads about so much again: 64 MiB.
         public var unmarkedBytes = 64 << 20
         /// From so many shards on a journal file is settled with one sync of the whole file system: 64.
@@ -103,7 +105,14 @@ public final class EmbeddedLog: ShardLog {
             logger: logger
         )
         let committer = Committer(journal: journal, settler: settler, configuration: configuration, logger: logger)
-        let log = EmbeddedLog(directory, disk, lock, CommitThread(committer), settler, logger)
+        let log = EmbeddedLog(
+            directory,
+            disk,
+            lock,
+            CommitThread(committer, patience: configuration.patience),
+            settler,
+            logger
+        )
         try log.scan(replay)
         if configuration.storeBytes != nil { settler.stored(try log.countBytes()) }
         if configuration.syncThreads > 0 { log.thread.start() }
@@ -231,6 +240,8 @@ public final class EmbeddedLog: ShardLog {
             )
         }
     }
+
+    public func together(_ body: () -> Void) { thread.together(body) }
 
     public func openAppender(
         _ shard: ShardRef,

@@ -118,7 +118,7 @@ final class Settler: Sendable {
             if let failure = state.withLock({ $0.failure }) { throw failure }
             if isThreaded {
                 wake.raise()
-                progress.wait(atMost: 1)
+                progress.wait(atMost: .seconds(1))
             } else {
                 work()
             }
@@ -161,7 +161,7 @@ final class Settler: Sendable {
 
     private func run() {
         while true {
-            wake.wait(atMost: state.withLock { $0.failure } == nil ? nil : 1)
+            wake.wait(atMost: state.withLock { $0.failure } == nil ? nil : .seconds(1))
             if state.withLock({ $0.isStopping }) {
                 state.withLock { $0.hasStopped = true }
                 progress.raise()

@@ -26,14 +26,19 @@ final class Signal: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    /// Returns at once when it was raised since the last return; at the latest after so many seconds.
-    func wait(atMost seconds: Int? = nil) {
+    /// Returns at once when it was raised since the last return; at the latest when the time is up.
+    func wait(atMost limit: Duration? = nil) {
         var deadline = timespec()
-        clock_gettime(CLOCK_REALTIME, &deadline)
-        deadline.tv_sec += seconds ?? 0
+        if let limit {
+            clock_gettime(CLOCK_REALTIME, &deadline)
+            let (seconds, attoseconds) = limit.components
+            let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
+            deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000
+            deadline.tv_nsec = nanoseconds % 1_000_000_000
+        }
         pthread_mutex_lock(mutex)
         while !isRaised {
-            if seconds == nil {
+            if limit == nil {
                 pthread_cond_wait(condition, mutex)
             } else if pthread_cond_timedwait(condition, mutex, &deadline) == ETIMEDOUT {
                 break

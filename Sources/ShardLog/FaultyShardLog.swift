@@ -160,6 +160,8 @@ public final class FaultyShardLog: ShardLog {
 
     // MARK: - Appending
 
+    public func together(_ body: () -> Void) { base.together(body) }
+
     private enum Fate { case none, unknownApplied, unknownNotApplied, unavailable }
 
     private func fate() -> (Fate, Duration) {

@@ -157,6 +157,9 @@ public protocol ShardLog: Sendable {
     /// Becomes the shard's owner: earlier appenders of it fail with `conflict` from now on. With `expecting`, throws
     /// `conflict` when the tail is elsewhere. Throws `closed` on a sealed shard. This is also how an owner resyncs.
     func openAppender(_ shard: ShardRef, expecting tail: Position?) async throws(ShardLogError) -> any ShardAppender
+    /// Runs `body`, which queues appends to several shards. An engine that makes many appends durable at a time waits a moment
+    /// for the end of it, so that they go together.
+    func together(_ body: () -> Void)
     /// Frames from `position` on, which is one that the log has given out: the first one whole even if larger than `maxBytes`,
     /// then as many whole frames as fit. Empty at the tail. Only durable frames are shown, and what is damaged is reported and
     /// passed over. A position below the oldest frame kept reads from the oldest.
@@ -171,4 +174,8 @@ public protocol ShardLog: Sendable {
     /// Lets go of frames that arrived before `arrivalMilliseconds`. The engine may keep more (whole segments), but readers
     /// see `bounds.first` move exactly to the first frame kept.
     func trim(_ shard: ShardRef, arrivedBefore arrivalMilliseconds: Int64) async throws(ShardLogError)
+}
+
+extension ShardLog {
+    public func together(_ body: () -> Void) { body() }
 }

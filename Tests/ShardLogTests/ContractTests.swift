@@ -46,6 +46,36 @@ struct ContractTests {
         }
     }
 
+    @Test(
+        "appends to several shards that are asked for together are stored in each shard's order",
+        arguments: Engine.allCases
+    )
+    func together(engine: Engine) async throws {
+        try await with(engine) { log in
+            let shards = (0..<3).map { ShardRef(stream: "s-1", index: UInt32($0)) }
+            var appenders: [any ShardAppender] = []
+            for shard in shards {
+                try await log.create(shard)
+                appenders.append(try await log.openAppender(shard, expecting: nil))
+            }
+            let results = AsyncStream.makeStream(of: Result<[Position], ShardLogError>.self)
+            log.together {
+                for number in 0..<30 {
+                    appenders[number % 3].append([frame(number)]) { results.continuation.yield($0) }
+                }
+            }
+            var missing = 30
+            for await result in results.stream {
+                _ = try result.get()
+                missing -= 1
+                if missing == 0 { break }
+            }
+            for (index, shard) in shards.enumerated() {
+                #expect(try await log.readAll(shard).map(\.number) == (0..<10).map { 3 * $0 + index })
+            }
+        }
+    }
+
     @Test("a page holds whole frames within its size, the first one whatever its size", arguments: Engine.allCases)
     func pages(engine: Engine) async throws {
         try await with(engine) { log in

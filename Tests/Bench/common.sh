@@ -13,10 +13,13 @@ stop() {
     pid=''
 }
 
+# What servers are started through: nothing.
+through=()
+
 # serve COMMAND...: starts a server, waits for its line `ready URL`, sets url and port.
 serve() {
     : >"$dir/server.out"
-    "$@" >"$dir/server.out" 2>"$dir/server.log" &
+    "${through[@]}" "$@" >"$dir/server.out" 2>"$dir/server.log" &
     pid=$!
     url=''
     for ((tries = 0; tries < 300 && ${#url} == 0; tries++)); do

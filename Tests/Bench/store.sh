@@ -40,7 +40,7 @@ rounds=${ROUNDS:-${quick:+3}} each=${SECONDS_EACH:-${quick:+3}} shards=4
 rounds=${rounds:-5} each=${each:-8} read_bytes=${READ_BYTES:-1000000000}
 idle_seconds=${IDLE_SECONDS:-${quick:+10}} store_gb=${STORE_GB:-${quick:+1 100}}
 idle_seconds=${idle_seconds:-30} store_gb=${store_gb:-1 10 100}
-mkdir -p "$dir"
+mkdir -p "$dir/discarded"
 results=$dir/store.results
 : >"$results"
 
@@ -53,10 +53,13 @@ for program in floor load peer read fanout sweep segments; do
     gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$dir/$program" "$here/$program.c" -lcrypto -pthread
 done
 
+gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -shared -fPIC -o "$dir/slowsync.so" "$here/slowsync.c"
+
 client=''
 cleanup() {
     [ -z "$client" ] || kill "$client" 2>/dev/null || true
     stop
+    rm -rf "$dir/discarded"
 }
 trap cleanup EXIT
 
@@ -94,8 +97,15 @@ measure() {
             printf "server_cpu_s=%.2f rest_cores=%.2f", s1 - s0, rest }')" "server_peak_mib=$(peak "$pid")"
 }
 
-# discard FILE...: removes what was measured, and lets the disk take it in before something else is measured.
-discard() { rm -rf "$@" && sync -f "$dir"; }
+# discard FILE...: empties what was measured, puts it aside until the end, and lets the disk take it in before something else
+# is measured. Removed at once it would slow down the next one: ext4 without a journal looks at all inodes that were set free in
+# the last minutes before it makes a file, and a thousand shards are thousands of them.
+discard() {
+    local path
+    find "$@" -type f -size +0 -exec truncate --size 0 {} +
+    for path in "$@"; do mv "$path" "$(mktemp --directory "$dir/discarded/XXXXXX")"; done
+    sync -f "$dir"
+}
 
 serve_floor() {
     export AWS_ACCESS_KEY_ID=floor AWS_SECRET_ACCESS_KEY=floor
@@ -104,10 +114,11 @@ serve_floor() {
 
 # ---- put
 
-# Each cell: wire, records in a call (1: PutRecord), bytes of a record, connections.
+# Each cell: wire, records in a call (1: PutRecord), bytes of a record, connections, and microseconds by which the disk's syncs
+# are slower.
 put_cells() {
     if [ -n "$quick" ]; then
-        printf '%s\n' 'json 500 1024 4' 'cbor 500 1024 4' 'json 500 180 4' 'json 1 1024 1' 'json 1 1024 64'
+        printf '%s\n' 'json 500 1024 4' 'cbor 500 1024 4' 'json 500 180 4' 'json 1 1024 1' 'json 1 1024 64' 'json 1 1024 64 2000'
         return
     fi
     local wire shape connections
@@ -116,12 +127,14 @@ put_cells() {
             for connections in 1 4 64; do printf '%s %s %s\n' "$wire" "$shape" "$connections"; done
         done
     done
+    printf '%s\n' 'json 1 1024 64 2000'
 }
 
 put_cell() {
-    local round=$1 wire=$2 records=$3 size=$4 connections=$5
-    local case=$wire-${records}x$size-c$connections options=(--wire "$wire" --size "$size" --connections "$connections" --seconds "$each")
+    local round=$1 wire=$2 records=$3 size=$4 connections=$5 slower=${6:-}
+    local case=$wire-${records}x$size-c$connections${slower:+-sync-$slower-us} options=(--wire "$wire" --size "$size" --connections "$connections" --seconds "$each")
     if [ "$records" = 1 ]; then options+=(--single); else options+=(--records "$records"); fi
+    through=(${slower:+env LD_PRELOAD="$dir/slowsync.so" SYNC_MICROSECONDS="$slower"})
     serve_floor -
     measure put "$case" null "$round" "$dir/load" --port "$port" "${options[@]}"
     stop
@@ -132,6 +145,7 @@ put_cell() {
     serve_collector
     measure put "$case" collector "$round" "$dir/load" --port "$port" "${options[@]}"
     stop
+    through=()
     discard "$dir/data"
     case $case in json-500x1024-c1 | json-500x1024-c4) put_peers "$round" "$case" "$connections" ;; esac
 }
@@ -150,6 +164,8 @@ bench_shards() {
     for ((round = 1; round <= rounds; round++)); do
         for count in 1 4 64 1000; do
             shards=$count serve_collector
+            # Of shards that are active, the files are there.
+            "$dir/load" --port "$port" --seconds 1 >"$dir/warm.out"
             measure shards "shards-$count" collector "$round" "$dir/load" --port "$port" --seconds "$each"
             stop
             discard "$dir/data"

@@ -168,15 +168,15 @@ final class ShardWriter: Sendable {
             for range in run.producers where range.first <= range.last {
                 state.queued[range.producer] = max(range.last, state.queued[range.producer] ?? .min)
             }
-            let isSmall = run.byteCount < Self.mergeLimit
+            let waits = state.inFlight >= Self.inFlightLimit && run.byteCount < Self.mergeLimit
+            if !waits, state.pending.isEmpty {
+                seal(&state, run, completion)
+                return .accepted
+            }
             state.pendingRecords += run.count
             state.pendingBytes += run.byteCount
             state.pending.append(Pending(run: run, completion: completion))
-            if state.inFlight < Self.inFlightLimit || !isSmall || state.pendingRecords > 10_000
-                || state.pendingBytes > 1 << 20
-            {
-                seal(&state)
-            }
+            if !waits || state.pendingRecords > 10_000 || state.pendingBytes > 1 << 20 { seal(&state) }
             return .accepted
         }
     }
@@ -261,23 +261,21 @@ final class ShardWriter: Sendable {
 
     // MARK: - Under the lock
 
+    /// Appends what waits.
     private func seal(_ state: inout State) {
-        guard !state.pending.isEmpty, let appender = state.appender else { return }
+        if state.pending.isEmpty { return }
         var waiting: [Pending] = []
         swap(&waiting, &state.pending)
         (state.pendingRecords, state.pendingBytes) = (0, 0)
-        let arrival = max(now(), state.lastArrival)
-        state.lastArrival = arrival
-
+        if waiting.count == 1 { return seal(&state, waiting[0].run, waiting[0].completion) }
+        let arrival = nextArrival(&state)
         var frames: [AppendFrame] = []
         var sealed: [Sealed] = []
-        frames.reserveCapacity(1)
         sealed.reserveCapacity(waiting.count)
         var group: [RecordRun] = []
         var groupRecords = 0
         func flush(_ state: inout State) {
             if group.isEmpty { return }
-            let count = groupRecords
             let bytes = FrameEncoder.seal(
                 group,
                 shard: ref.index,
@@ -286,9 +284,7 @@ final class ShardWriter: Sendable {
                 epoch: 0,
                 source: .kinesis
             )
-            state.nextOffset += Int64(count)
-            state.bytesSinceSnapshot += bytes.count
-            frames.append(AppendFrame(bytes: bytes, arrivalMilliseconds: arrival))
+            frames.append(took(&state, bytes, records: groupRecords, arrival))
             group.removeAll(keepingCapacity: true)
             groupRecords = 0
         }
@@ -311,42 +307,81 @@ final class ShardWriter: Sendable {
             if !isSmall { flush(&state) }
         }
         flush(&state)
+        let epoch = state.epoch
+        state.appender?.append(frames) { [self, sealed] result in answer(sealed, result, arrival, epoch) }
+    }
 
+    /// Appends one run: what nearly every run of a put over many shards is.
+    private func seal(_ state: inout State, _ run: RecordRun, _ completion: @escaping Completion) {
+        let arrival = nextArrival(&state)
+        let sealed = Sealed(producers: run.producers, completion: completion, frame: 0, firstIndex: 0)
+        let bytes = FrameEncoder.seal(
+            run,
+            shard: ref.index,
+            baseOffset: state.nextOffset,
+            arrivalMilliseconds: arrival,
+            epoch: 0,
+            source: .kinesis
+        )
+        let frame = took(&state, bytes, records: run.count, arrival)
+        let epoch = state.epoch
+        state.appender?.append(frame) { [self, sealed] result in
+            answer(CollectionOfOne(sealed), result.map { CollectionOfOne($0) }, arrival, epoch)
+        }
+    }
+
+    /// The time of an append, never before that of the last one.
+    private func nextArrival(_ state: inout State) -> Int64 {
+        state.lastArrival = max(now(), state.lastArrival)
         state.inFlight += 1
         state.sealed += 1
-        let epoch = state.epoch
-        appender.append(frames) { [self, sealed] result in
-            let actions = self.state.withLock { state in
-                // An answer to an append behind one that failed, perhaps after the shard was opened anew: it fails too, and
-                // says nothing of what was queued since.
-                if state.epoch != epoch { return [@Sendable () -> Void]() }
-                return self.finish(&state, result, sealed, arrival)
-            }
-            switch result {
-            case .success(let positions):
-                for item in sealed {
-                    item.completion(
-                        .success(
-                            Placement(
-                                position: positions[item.frame],
-                                firstIndex: item.firstIndex,
-                                arrivalMilliseconds: arrival
-                            )
+        return state.lastArrival
+    }
+
+    /// Takes in a frame of so many records that is about to be appended.
+    private func took(_ state: inout State, _ bytes: FrameBytes, records: Int, _ arrival: Int64) -> AppendFrame {
+        state.nextOffset += Int64(records)
+        state.bytesSinceSnapshot += bytes.count
+        return AppendFrame(bytes: bytes, arrivalMilliseconds: arrival)
+    }
+
+    /// The log's answer to an append of the named epoch.
+    private func answer<Positions: RandomAccessCollection<Position>>(
+        _ sealed: some Collection<Sealed>,
+        _ result: Result<Positions, ShardLogError>,
+        _ arrival: Int64,
+        _ epoch: Int
+    ) where Positions.Index == Int {
+        let actions = state.withLock { state in
+            // An answer to an append behind one that failed, perhaps after the shard was opened anew: it fails too, and
+            // says nothing of what was queued since.
+            if state.epoch != epoch { return [@Sendable () -> Void]() }
+            return finish(&state, result, sealed, arrival)
+        }
+        switch result {
+        case .success(let positions):
+            for item in sealed {
+                item.completion(
+                    .success(
+                        Placement(
+                            position: positions[item.frame],
+                            firstIndex: item.firstIndex,
+                            arrivalMilliseconds: arrival
                         )
                     )
-                }
-            case .failure(let error):
-                for item in sealed { item.completion(.failure(Self.failure(error))) }
+                )
             }
-            for action in actions { action() }
+        case .failure(let error):
+            for item in sealed { item.completion(.failure(Self.failure(error))) }
         }
+        for action in actions { action() }
     }
 
     /// Takes in how an append ended; returns what is to be done outside the lock.
     private func finish(
         _ state: inout State,
-        _ result: Result<[Position], ShardLogError>,
-        _ sealed: [Sealed],
+        _ result: Result<some RandomAccessCollection<Position>, ShardLogError>,
+        _ sealed: some Collection<Sealed>,
         _ arrival: Int64
     ) -> [@Sendable () -> Void] {
         switch result {

@@ -73,26 +73,26 @@ final class CommitPart: @unchecked Sendable {
 
     // MARK: - Planning
 
-    /// Gives frames their places.
-    func append(_ new: [AppendFrame], segmentBytes: UInt64) -> [Position] {
-        var positions: [Position] = []
-        positions.reserveCapacity(new.count)
-        for frame in new {
-            var segment = active ?? Segment(base: 0)
-            if active == nil || segment.size >= segmentBytes {
-                segment = Segment(base: tail)
-                reshape { $0.append(segment) }
-            }
-            let position = segment.end
-            segment.size += UInt64(frame.bytes.count)
-            active = segment
-            frames.append(
-                RecentFrames.Entry(position: position, arrival: frame.arrivalMilliseconds, bytes: frame.bytes)
-            )
-            frameBytes += frame.bytes.count
-            positions.append(Position(rawValue: position))
+    /// Throws what a frame is refused for, wherever it would stand.
+    static func check(_ frame: AppendFrame) throws(ShardLogError) {
+        if frame.bytes.count > FrameEncoder.byteLimit { throw .tooLarge(limit: FrameEncoder.byteLimit) }
+    }
+
+    /// Gives a frame its place.
+    func append(_ frame: AppendFrame, segmentBytes: UInt64) -> Position {
+        var segment = active ?? Segment(base: 0)
+        if active == nil || segment.size >= segmentBytes {
+            segment = Segment(base: tail)
+            reshape { $0.append(segment) }
         }
-        return positions
+        let position = segment.end
+        segment.size += UInt64(frame.bytes.count)
+        active = segment
+        frames.append(
+            RecentFrames.Entry(position: position, arrival: frame.arrivalMilliseconds, bytes: frame.bytes)
+        )
+        frameBytes += frame.bytes.count
+        return Position(rawValue: position)
     }
 
     /// Changes which segments there are.
@@ -231,11 +231,13 @@ final class CommitGroup {
     ) throws(ShardLogError) {
         if let appender = request.appender { try check(appender, part) }
         switch request.action {
-        case .append:
-            for frame in request.frames where frame.bytes.count > FrameEncoder.byteLimit {
-                throw ShardLogError.tooLarge(limit: FrameEncoder.byteLimit)
-            }
-            request.positions = part.append(request.frames, segmentBytes: configuration.segmentBytes)
+        case .append(let frames, _):
+            // All of them or none.
+            for frame in frames { try CommitPart.check(frame) }
+            request.positions = frames.map { part.append($0, segmentBytes: configuration.segmentBytes) }
+        case .appendOne(let frame, _):
+            try CommitPart.check(frame)
+            request.position = part.append(frame, segmentBytes: configuration.segmentBytes)
         case .close: part.close()
         case .open(let expected, _):
             if part.isSealed { throw ShardLogError.closed }

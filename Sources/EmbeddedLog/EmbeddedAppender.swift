@@ -41,7 +41,14 @@ final class EmbeddedAppender: ShardAppender {
         _ frames: [AppendFrame],
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     ) {
-        thread.add(LogRequest(shard, by: self, frames: frames, .append(completion)))
+        thread.add(LogRequest(shard, by: self, .append(frames, completion)))
+    }
+
+    func append(
+        _ frame: AppendFrame,
+        completion: @escaping @Sendable (Result<Position, ShardLogError>) -> Void
+    ) {
+        thread.add(LogRequest(shard, by: self, .appendOne(frame, completion)))
     }
 
     func close() async throws(ShardLogError) {

@@ -6,7 +6,8 @@ import ShardLog
 final class LogRequest: @unchecked Sendable {
     enum Action: Sendable {
         /// Frames, whose positions the caller is told.
-        case append(@Sendable (Result<[Position], ShardLogError>) -> Void)
+        case append([AppendFrame], @Sendable (Result<[Position], ShardLogError>) -> Void)
+        case appendOne(AppendFrame, @Sendable (Result<Position, ShardLogError>) -> Void)
         case close(Completion)
         /// Makes a new owner, when the tail is where it is expected.
         case open(expecting: Position?, Completion)
@@ -27,35 +28,39 @@ final class LogRequest: @unchecked Sendable {
     let shard: ShardFolder
     /// Whose request it is, where it is an owner's.
     let appender: EmbeddedAppender?
-    /// To be appended.
-    let frames: [AppendFrame]
     let action: Action
     /// While it is committed.
     var part: CommitPart?
-    /// Of appended frames.
+    /// Of appended frames; of one alone `position`.
     var positions: [Position] = []
+    var position = Position.start
     var outcome = Outcome()
     var failure: ShardLogError?
 
     init(
         _ shard: ShardFolder,
         by appender: EmbeddedAppender? = nil,
-        frames: [AppendFrame] = [],
         _ action: Action
     ) {
         self.shard = shard
         self.appender = appender
-        self.frames = frames
         self.action = action
     }
 
-    var isAppend: Bool { if case .append = action { true } else { false } }
+    var isAppend: Bool {
+        switch action {
+        case .append, .appendOne: true
+        case .close, .open, .trim: false
+        }
+    }
 
     /// Tells the caller how it ended.
     func tell() {
         switch action {
-        case .append(let completion):
+        case .append(_, let completion):
             if let failure { completion(.failure(failure)) } else { completion(.success(positions)) }
+        case .appendOne(_, let completion):
+            if let failure { completion(.failure(failure)) } else { completion(.success(position)) }
         case .close(let completion), .open(_, let completion), .trim(_, let completion):
             if let failure { completion(.failure(failure)) } else { completion(.success(outcome)) }
         }

@@ -6,8 +6,7 @@ public enum FrameEncoder {
     /// Bytes a frame may have.
     public static let byteLimit = 64 * 1024 * 1024
 
-    /// Puts runs into one frame, in order, and ends their use. Several runs are copied together; a single plain one is
-    /// finished in place. The records are encrypted when the runs have a key.
+    /// Puts runs into one frame, in order, and ends their use. Several are copied together.
     ///
     /// - Parameters:
     ///   - runs: at least one record, at most `RecordRun.countLimit` in all, all with the same key or all without.
@@ -36,6 +35,27 @@ public enum FrameEncoder {
             )
             for other in runs { run.append(contentsOf: other) }
         }
+        return seal(
+            run,
+            shard: shard,
+            baseOffset: baseOffset,
+            arrivalMilliseconds: arrivalMilliseconds,
+            epoch: epoch,
+            source: source
+        )
+    }
+
+    /// Makes a frame of a run, and ends its use. A plain one is finished in place; the records of one with a key are encrypted
+    /// on their way into memory of the frame's own.
+    public static func seal(
+        _ run: RecordRun,
+        shard: UInt32,
+        baseOffset: Int64,
+        arrivalMilliseconds: Int64,
+        epoch: UInt32,
+        source: FrameSource
+    ) -> FrameBytes {
+        let key = run.key
         precondition(run.count > 0)
         let head = Head(
             count: run.count,

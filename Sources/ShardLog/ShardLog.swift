@@ -138,8 +138,20 @@ public protocol ShardAppender: AnyObject, Sendable {
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     )
 
+    /// Queues one frame, as the other `append` does, among its calls.
+    func append(_ frame: AppendFrame, completion: @escaping @Sendable (Result<Position, ShardLogError>) -> Void)
+
     /// Seals the shard behind everything appended so far, durably. Frames may not follow.
     func close() async throws(ShardLogError)
+}
+
+extension ShardAppender {
+    public func append(
+        _ frame: AppendFrame,
+        completion: @escaping @Sendable (Result<Position, ShardLogError>) -> Void
+    ) {
+        append([frame]) { result in completion(result.map { $0[0] }) }
+    }
 }
 
 /// The log of every shard: appends, ordered reads, trimming. One of the two seams a replicated engine stands behind.

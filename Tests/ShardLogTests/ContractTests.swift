@@ -61,7 +61,12 @@ struct ContractTests {
             let results = AsyncStream.makeStream(of: Result<[Position], ShardLogError>.self)
             log.together {
                 for number in 0..<30 {
-                    appenders[number % 3].append([frame(number)]) { results.continuation.yield($0) }
+                    let appender = appenders[number % 3]
+                    if number % 2 == 0 {
+                        appender.append([frame(number)]) { results.continuation.yield($0) }
+                    } else {
+                        appender.append(frame(number)) { results.continuation.yield($0.map { [$0] }) }
+                    }
                 }
             }
             var missing = 30

@@ -241,9 +241,14 @@ final class Simulation {
         }
         let attempt = shards[ref]?.ask(numbers) ?? 0
         nonisolated(unsafe) let simulation = self
-        appender.append(frames) { result in
+        @Sendable func answered(_ result: Result<[Position], ShardLogError>) {
             if case .success = result { simulation.acknowledged += 1 }
             simulation.shards[ref]?.answer(attempt, result)
+        }
+        if frames.count == 1 {
+            appender.append(frames[0]) { answered($0.map { [$0] }) }
+        } else {
+            appender.append(frames, completion: answered)
         }
         if dice.happens(0.3) { log?.thread.turn() }
     }

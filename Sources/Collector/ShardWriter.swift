@@ -268,7 +268,7 @@ final class ShardWriter: Sendable {
         swap(&waiting, &state.pending)
         (state.pendingRecords, state.pendingBytes) = (0, 0)
         if waiting.count == 1 { return seal(&state, waiting[0].run, waiting[0].completion) }
-        let arrival = nextArrival(&state)
+        let (appender, arrival) = beginAppend(&state)
         var frames: [AppendFrame] = []
         var sealed: [Sealed] = []
         sealed.reserveCapacity(waiting.count)
@@ -284,7 +284,7 @@ final class ShardWriter: Sendable {
                 epoch: 0,
                 source: .kinesis
             )
-            frames.append(took(&state, bytes, records: groupRecords, arrival))
+            frames.append(makeFrame(&state, of: bytes, records: groupRecords, arrival))
             group.removeAll(keepingCapacity: true)
             groupRecords = 0
         }
@@ -308,12 +308,12 @@ final class ShardWriter: Sendable {
         }
         flush(&state)
         let epoch = state.epoch
-        state.appender?.append(frames) { [self, sealed] result in answer(sealed, result, arrival, epoch) }
+        appender.append(frames) { [self, sealed] result in answer(sealed, result, arrival, epoch) }
     }
 
     /// Appends one run: what nearly every run of a put over many shards is.
     private func seal(_ state: inout State, _ run: RecordRun, _ completion: @escaping Completion) {
-        let arrival = nextArrival(&state)
+        let (appender, arrival) = beginAppend(&state)
         let sealed = Sealed(producers: run.producers, completion: completion, frame: 0, firstIndex: 0)
         let bytes = FrameEncoder.seal(
             run,
@@ -323,23 +323,24 @@ final class ShardWriter: Sendable {
             epoch: 0,
             source: .kinesis
         )
-        let frame = took(&state, bytes, records: run.count, arrival)
+        let frame = makeFrame(&state, of: bytes, records: run.count, arrival)
         let epoch = state.epoch
-        state.appender?.append(frame) { [self, sealed] result in
+        appender.append(frame) { [self, sealed] result in
             answer(CollectionOfOne(sealed), result.map { CollectionOfOne($0) }, arrival, epoch)
         }
     }
 
-    /// The time of an append, never before that of the last one.
-    private func nextArrival(_ state: inout State) -> Int64 {
+    /// Counts an append as in flight. Its time is never before that of the last one.
+    private func beginAppend(_ state: inout State) -> (any ShardAppender, arrival: Int64) {
+        guard let appender = state.appender else { preconditionFailure("an open writer has an appender") }
         state.lastArrival = max(now(), state.lastArrival)
         state.inFlight += 1
         state.sealed += 1
-        return state.lastArrival
+        return (appender, state.lastArrival)
     }
 
-    /// Takes in a frame of so many records that is about to be appended.
-    private func took(_ state: inout State, _ bytes: FrameBytes, records: Int, _ arrival: Int64) -> AppendFrame {
+    /// A frame of so many records, which take their offsets.
+    private func makeFrame(_ state: inout State, of bytes: FrameBytes, records: Int, _ arrival: Int64) -> AppendFrame {
         state.nextOffset += Int64(records)
         state.bytesSinceSnapshot += bytes.count
         return AppendFrame(bytes: bytes, arrivalMilliseconds: arrival)

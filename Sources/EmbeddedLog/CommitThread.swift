@@ -1,4 +1,3 @@
-import Glibc
 import ShardLog
 import Synchronization
 
@@ -10,15 +9,20 @@ final class CommitThread: Sendable {
         var hasStopped = false
     }
 
+    /// Callers in the midst of asking for several shards, each by a number of its own.
+    private struct Asking {
+        var last = 0
+        /// All that may be waited for.
+        var open: [Int] = []
+        /// Those that the next group waits for.
+        var awaited: [Int] = []
+    }
+
     private let queue = Mutex(Queue())
-    /// Callers that began to ask for several shards, and those of them that are done.
-    private let begun = Atomic(0)
-    private let done = Atomic(0)
-    /// So many of them are to be done before the next group begins; 0 when nobody waits for it.
-    private let awaited = Atomic(0)
+    private let asking = Mutex(Asking())
     private let signal = Signal()
     private let committer: Committer
-    /// A caller that asks for several shards is waited for so long: its thread may not be running.
+    /// A caller that asks for several shards is waited for so long, once: its thread may not be running.
     private let patience: Duration
     /// Groups so far: `turn`'s caller's alone.
     nonisolated(unsafe) private var groups = 0
@@ -85,26 +89,41 @@ final class CommitThread: Sendable {
 
     /// Runs `body`, which adds requests of several shards.
     func together(_ body: () -> Void) {
-        begun.add(1, ordering: .sequentiallyConsistent)
+        let caller = asking.withLock { asking in
+            asking.last += 1
+            asking.open.append(asking.last)
+            return asking.last
+        }
         body()
-        let done = done.add(1, ordering: .sequentiallyConsistent).newValue
-        let awaited = awaited.load(ordering: .sequentiallyConsistent)
-        if awaited > 0, done >= awaited { signal.raise() }
+        let isLast = asking.withLock { asking in
+            asking.open.removeAll { $0 == caller }
+            guard let at = asking.awaited.firstIndex(of: caller) else { return false }
+            asking.awaited.remove(at: at)
+            return asking.awaited.isEmpty
+        }
+        if isLast { signal.raise() }
     }
 
     /// Waits for callers in the midst of asking for several shards: what they have yet to ask for would need a second sync, and
-    /// their answer both. Those that begin meanwhile are not waited for.
+    /// their answers would wait for both. Those that begin meanwhile are not waited for.
     private func gather() {
-        let begun = begun.load(ordering: .sequentiallyConsistent)
-        if done.load(ordering: .sequentiallyConsistent) >= begun { return }
-        awaited.store(begun, ordering: .sequentiallyConsistent)
+        let isAlone = asking.withLock { asking in
+            asking.awaited = asking.open
+            return asking.open.isEmpty
+        }
+        if isAlone { return }
         let deadline = ContinuousClock.now + patience
-        while done.load(ordering: .sequentiallyConsistent) < begun {
+        while !asking.withLock({ $0.awaited.isEmpty }) {
             let left = deadline - .now
             if left <= .zero { break }
             signal.wait(atMost: left)
         }
-        awaited.store(0, ordering: .sequentiallyConsistent)
+        asking.withLock { asking in
+            // Who has been waited for in vain is not waited for again.
+            let late = asking.awaited
+            asking.open.removeAll { late.contains($0) }
+            asking.awaited = []
+        }
     }
 
     private func run() {

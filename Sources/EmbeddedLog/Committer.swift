@@ -24,7 +24,7 @@ import Synchronization
 ///
 /// `syncfs` also waits for whatever else the file system has to write. What goes through the journal is written twice. 1,000
 /// active shards have half of the rate of 4, for the processors have no more time: each shard's part of a put costs about 5 µs,
-/// memory that is not in the cache the most of it, and the second writing a fifth.
+/// mostly cache misses; the second writing is a fifth of it.
 final class Committer: Sendable {
     let journal: Journal
     let settler: Settler

@@ -131,14 +131,14 @@ public protocol ShardAppender: AnyObject, Sendable {
 
     /// Queues frames; they stand in the log in the order of calls. Returns at once. `completion` is called exactly once,
     /// on a thread of the engine and in the order of calls, after the frames are durable, with one position for each;
-    /// it must be quick. Several calls may be in flight. After a failure all later calls fail with `unknown` until the
+    /// it must be quick. All frames of a call are stored, or none. Several calls may be in flight. After a failure all later calls fail with `unknown` until the
     /// shard is resynced by opening a new appender.
     func append(
         _ frames: [AppendFrame],
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     )
 
-    /// Queues one frame, as the other `append` does, among its calls.
+    /// Queues one frame, in one order with the calls of the other `append`.
     func append(_ frame: AppendFrame, completion: @escaping @Sendable (Result<Position, ShardLogError>) -> Void)
 
     /// Seals the shard behind everything appended so far, durably. Frames may not follow.
@@ -169,8 +169,8 @@ public protocol ShardLog: Sendable {
     /// Becomes the shard's owner: earlier appenders of it fail with `conflict` from now on. With `expecting`, throws
     /// `conflict` when the tail is elsewhere. Throws `closed` on a sealed shard. This is also how an owner resyncs.
     func openAppender(_ shard: ShardRef, expecting tail: Position?) async throws(ShardLogError) -> any ShardAppender
-    /// Runs `body`, which queues appends to several shards. An engine that makes many appends durable at a time waits a moment
-    /// for the end of it, so that they go together.
+    /// Runs `body`, which queues appends to several shards and waits for none of them. An engine that makes many appends durable
+    /// at a time waits a moment for the end of it, so that they need one sync. They are no transaction: each may fail by itself.
     func together(_ body: () -> Void)
     /// Frames from `position` on, which is one that the log has given out: the first one whole even if larger than `maxBytes`,
     /// then as many whole frames as fit. Empty at the tail. Only durable frames are shown, and what is damaged is reported and

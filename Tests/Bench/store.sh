@@ -5,8 +5,8 @@
 #     Tests/Bench/store.sh [--quick] [--save] [PART...]      default: all parts
 #
 #     put      PutRecords and PutRecord beside a floor (hashes, appends, syncs, answers), a null floor (answers), and peers:
-#              Redis Streams and NATS JetStream, both syncing every batch, and moto
-#     shards   the same load over 1, 4, 64 and 1,000 active shards
+#              Redis Streams and NATS JetStream, both syncing every batch, and moto; one cell where a sync takes 2 ms more
+#     shards   the same load over 1, 4, 64 and 1,000 active shards, each after a second of it
 #     read     GetRecords and SubscribeToShard from the beginning; latency at the tip of a shard while others take all they can
 #     idle     memory and CPU with 10,000 shards and 1,000 connections that do nothing
 #     open     from the start of the process to `ready`, to the first put on and the first read of every shard, with stores of
@@ -14,7 +14,7 @@
 #
 # --quick: few cells, 3 rounds of 3 s, stores of 1 and 100 GB: 10 minutes and not 70. --save: the medians become
 # baseline.json, which later runs are compared with. Nothing else should run on the machine: `rest` in the tables says how many
-# cores something else took.
+# cores something else took. Begin some minutes after another run: see `discard`.
 #
 # Environment: MILLRACE_BIN (.build/release), BENCH_DIR (.build/bench, on the disk to measure), RESULT (BENCH_DIR/store.json),
 # BASELINE (Tests/Bench/baseline.json), ROUNDS (5; of idle and open 3, quick 1), SECONDS_EACH (8), READ_BYTES (1000000000), IDLE_SECONDS (30), STORE_GB ("1 10 100").
@@ -54,6 +54,8 @@ for program in floor load peer read fanout sweep segments; do
 done
 
 gcc -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -shared -fPIC -o "$dir/slowsync.so" "$here/slowsync.c"
+# The loader goes on without what it can't load.
+[ -z "$(LD_PRELOAD="$dir/slowsync.so" env true 2>&1)" ] || fail "$dir/slowsync.so can't be loaded into other programs: choose another BENCH_DIR"
 
 client=''
 cleanup() {
@@ -165,7 +167,7 @@ bench_shards() {
         for count in 1 4 64 1000; do
             shards=$count serve_collector
             # Of shards that are active, the files are there.
-            "$dir/load" --port "$port" --seconds 1 >"$dir/warm.out"
+            "$dir/load" --port "$port" --seconds 1 >"$dir/warm.out" || printf 'bench: not warm: %s shards\n' "$count" >&2
             measure shards "shards-$count" collector "$round" "$dir/load" --port "$port" --seconds "$each"
             stop
             discard "$dir/data"

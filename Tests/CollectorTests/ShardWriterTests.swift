@@ -78,8 +78,8 @@ struct ShardWriterTests {
         #expect(appender.waiting.withLock(\.count) == 1)
     }
 
-    @Test("merges small runs that wait into one frame, and lets large ones go at once")
-    func merges() {
+    @Test("merges small runs that wait into one frame, and lets large ones go at once, with offsets in their order")
+    func merges() throws {
         open()
         let outcomes = Outcomes()
         for _ in 0..<6 { _ = enqueue(100, outcomes) }
@@ -91,6 +91,10 @@ struct ShardWriterTests {
         #expect(appender.waiting.withLock(\.count) == 3)
         for _ in 0..<3 { appender.answer() }
         #expect(outcomes.stored == [1, 2, 3, 3, 3, 3, 4])
+        let offsets = try appender.frames.withLock { $0 }.map { frame in
+            try frame.withUnsafeBytes { try FrameView(validating: $0).baseOffset }
+        }
+        #expect(offsets == [0, 1, 2, 6])
     }
 
     @Test("a run that goes alone is not copied on its way into the log")

@@ -18,7 +18,7 @@ enum Engine: CaseIterable, Sendable {
     }
 }
 
-@Suite("the contract of a shard log", .serialized)
+@Suite("the contract of a shard log", .serialized, .timeLimit(.minutes(5)))
 struct ContractTests {
     private let shard = ShardRef(stream: "s-1", index: 0)
 
@@ -58,25 +58,28 @@ struct ContractTests {
                 try await log.create(shard)
                 appenders.append(try await log.openAppender(shard, expecting: nil))
             }
-            let results = AsyncStream.makeStream(of: Result<[Position], ShardLogError>.self)
+            let results = AsyncStream.makeStream(of: (shard: Int, Result<Position, ShardLogError>).self)
             log.together {
                 for number in 0..<30 {
-                    let appender = appenders[number % 3]
+                    let shard = number % 3
                     if number % 2 == 0 {
-                        appender.append([frame(number)]) { results.continuation.yield($0) }
+                        appenders[shard].append([frame(number)]) { result in
+                            results.continuation.yield((shard, result.map { $0[0] }))
+                        }
                     } else {
-                        appender.append(frame(number)) { results.continuation.yield($0.map { [$0] }) }
+                        appenders[shard].append(frame(number)) { results.continuation.yield((shard, $0)) }
                     }
                 }
             }
-            var missing = 30
-            for await result in results.stream {
-                _ = try result.get()
-                missing -= 1
-                if missing == 0 { break }
+            var positions = [[Position]](repeating: [], count: 3)
+            for await (shard, result) in results.stream {
+                positions[shard].append(try result.get())
+                if positions.joined().count == 30 { break }
             }
             for (index, shard) in shards.enumerated() {
-                #expect(try await log.readAll(shard).map(\.number) == (0..<10).map { 3 * $0 + index })
+                let read = try await log.readAll(shard)
+                #expect(read.map(\.number) == (0..<10).map { 3 * $0 + index })
+                #expect(read.map(\.position) == positions[index])
             }
         }
     }

@@ -1,14 +1,12 @@
 import DiskIO
-import Foundation
 import Glibc
 import Logging
 import ShardLog
-import Synchronization
 import Testing
 
 @testable import EmbeddedLog
 
-@Suite("appends to several shards that are asked for together")
+@Suite("appends to several shards that are asked for together", .timeLimit(.minutes(1)))
 struct GatherTests {
     private func withAppenders(
         _ count: Int,
@@ -43,10 +41,9 @@ struct GatherTests {
     @Test("share a sync, however slowly their caller goes on")
     func shared() async throws {
         try await withAppenders(8, patience: .seconds(60)) { log, appenders, groups in
-            for round in 1...3 {
-                try await append(to: appenders, of: log) { usleep(5_000) }
-                #expect(try groups() == round)
-            }
+            for _ in 0..<10 { try await append(to: appenders, of: log) { usleep(5_000) } }
+            // The thread may have looked just before one of them began.
+            #expect(try groups() < 13)
         }
     }
 

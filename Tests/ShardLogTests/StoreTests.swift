@@ -135,6 +135,30 @@ struct StoreTests {
         await log.close()
     }
 
+    @Test("a frame that is too large is refused with those beside it, and nothing of them is stored")
+    func tooLarge() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let log = try open(folder)
+        try log.create(shard)
+        let appender = try await log.openAppender(shard, expecting: nil)
+        let first = try await appender.append([frame(1)])
+        let large = FrameEncoder.byteLimit + 1
+        let frames = [
+            frame(2), AppendFrame(bytes: FrameBytes(FrameMemory(count: large), 0..<large), arrivalMilliseconds: 0),
+        ]
+        await #expect(throws: ShardLogError.tooLarge(limit: FrameEncoder.byteLimit)) {
+            _ = try await appender.append(frames)
+        }
+        #expect(try await log.readAll(shard).map(\.position) == first)
+        // What came behind it would stand in its place.
+        await #expect(throws: ShardLogError.self) { _ = try await appender.append([frame(3)]) }
+        let next = try await log.openAppender(shard, expecting: appender.tail)
+        _ = try await next.append([frame(4)])
+        #expect(try await log.readAll(shard).map(\.number) == [1, 4])
+        await log.close()
+    }
+
     @Test("journal files go oldest first: a later one may say that a group of an older one does not count")
     func journalOrder() throws {
         let disk = SimulatedDisk(seed: 1)

@@ -9,7 +9,13 @@ final class Signal: @unchecked Sendable {
 
     init() {
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(condition, nil)
+        // A step of the wall clock must not lengthen a wait.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        let result = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        precondition(result == 0, "no monotonic clock: \(String(cString: strerror(result)))")
+        pthread_cond_init(condition, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -30,7 +36,7 @@ final class Signal: @unchecked Sendable {
     func wait(atMost limit: Duration? = nil) {
         var deadline = timespec()
         if let limit {
-            clock_gettime(CLOCK_REALTIME, &deadline)
+            clock_gettime(CLOCK_MONOTONIC, &deadline)
             let (seconds, attoseconds) = limit.components
             let nanoseconds = deadline.tv_nsec + Int(attoseconds / 1_000_000_000)
             deadline.tv_sec += Int(seconds) + nanoseconds / 1_000_000_000

@@ -131,8 +131,9 @@ public protocol ShardAppender: AnyObject, Sendable {
 
     /// Queues frames; they stand in the log in the order of calls. Returns at once. `completion` is called exactly once,
     /// on a thread of the engine and in the order of calls, after the frames are durable, with one position for each;
-    /// it must be quick. All frames of a call are stored, or none. Several calls may be in flight. After a failure all later calls fail with `unknown` until the
-    /// shard is resynced by opening a new appender.
+    /// it must be quick. A call that is refused is refused as a whole; a crash may leave the first frames of one that was not
+    /// answered. Several calls may be in flight. After a failure all later calls fail with `unknown` until the shard is
+    /// resynced by opening a new appender.
     func append(
         _ frames: [AppendFrame],
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void

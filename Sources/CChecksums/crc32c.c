@@ -43,18 +43,19 @@ uint32_t millrace_crc32c_software(uint32_t crc, const void *bytes, size_t count)
 #include <nmmintrin.h>
 
 // The instruction takes three cycles and one can start each cycle: three stretches at once keep it busy. Joining two
-// stretches means moving a CRC over as many zero bytes as the second one has; for a fixed length that is four look-ups.
-enum { STRETCH = 1024 };
-static uint32_t shift[4][256];
+// stretches means moving a CRC over as many zero bytes as the second one has; for a fixed length that is four look-ups. Short
+// stretches are for what long ones leave, and for small frames.
+enum { LONG = 1024, SHORT = 128 };
+typedef uint32_t shift_table[4][256];
+static shift_table over_long, over_short;
 static pthread_once_t shift_once = PTHREAD_ONCE_INIT;
 
-static void fill_shift(void) {
-    // Column b of the matrix is what a lone bit b becomes after STRETCH zero bytes; the table adds columns up.
+static void fill_shift_by(shift_table shift, int stretch) {
+    // Column b of the matrix is what a lone bit b becomes after so many zero bytes; the table adds columns up.
     uint32_t column[32];
-    pthread_once(&once, fill);
     for (int bit = 0; bit < 32; bit++) {
         uint32_t crc = 1u << bit;
-        for (int n = 0; n < STRETCH; n++) crc = crc >> 8 ^ table[0][crc & 0xFF];
+        for (int n = 0; n < stretch; n++) crc = crc >> 8 ^ table[0][crc & 0xFF];
         column[bit] = crc;
     }
     for (int k = 0; k < 4; k++)
@@ -66,31 +67,38 @@ static void fill_shift(void) {
         }
 }
 
-static inline uint32_t moved(uint32_t crc) {
+static void fill_shift(void) {
+    pthread_once(&once, fill);
+    fill_shift_by(over_long, LONG);
+    fill_shift_by(over_short, SHORT);
+}
+
+static inline uint32_t moved(uint32_t crc, const shift_table shift) {
     return shift[0][crc & 0xFF] ^ shift[1][crc >> 8 & 0xFF] ^ shift[2][crc >> 16 & 0xFF] ^ shift[3][crc >> 24];
+}
+
+// Takes three stretches.
+__attribute__((target("sse4.2"))) static inline uint64_t three(uint64_t crc, const uint8_t *p, size_t stretch,
+                                                               const shift_table shift) {
+    uint64_t second = 0, third = 0, a, b, c;
+    for (size_t at = 0; at < stretch; at += 8) {
+        memcpy(&a, p + at, 8);
+        memcpy(&b, p + stretch + at, 8);
+        memcpy(&c, p + 2 * stretch + at, 8);
+        crc = _mm_crc32_u64(crc, a);
+        second = _mm_crc32_u64(second, b);
+        third = _mm_crc32_u64(third, c);
+    }
+    crc = moved((uint32_t)crc, shift) ^ second;
+    return moved((uint32_t)crc, shift) ^ third;
 }
 
 __attribute__((target("sse4.2"))) static uint32_t hardware(uint32_t start, const uint8_t *p, size_t count) {
     uint64_t crc = ~start;
     uint64_t word;
-    if (count >= 3 * STRETCH) {
-        pthread_once(&shift_once, fill_shift);
-        while (count >= 3 * STRETCH) {
-            uint64_t second = 0, third = 0, a, b, c;
-            for (size_t at = 0; at < STRETCH; at += 8) {
-                memcpy(&a, p + at, 8);
-                memcpy(&b, p + STRETCH + at, 8);
-                memcpy(&c, p + 2 * STRETCH + at, 8);
-                crc = _mm_crc32_u64(crc, a);
-                second = _mm_crc32_u64(second, b);
-                third = _mm_crc32_u64(third, c);
-            }
-            crc = moved((uint32_t)crc) ^ second;
-            crc = moved((uint32_t)crc) ^ third;
-            p += 3 * STRETCH;
-            count -= 3 * STRETCH;
-        }
-    }
+    if (count >= 3 * SHORT) pthread_once(&shift_once, fill_shift);
+    for (; count >= 3 * LONG; p += 3 * LONG, count -= 3 * LONG) crc = three((uint32_t)crc, p, LONG, over_long);
+    for (; count >= 3 * SHORT; p += 3 * SHORT, count -= 3 * SHORT) crc = three((uint32_t)crc, p, SHORT, over_short);
     while (count >= 8) {
         memcpy(&word, p, 8);
         crc = _mm_crc32_u64(crc, word);

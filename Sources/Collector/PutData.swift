@@ -13,7 +13,7 @@ extension PutBody {
     }
 
     /// Adds a record to a run, its data decoded straight into it. Throws `SerializationException`.
-    func append(_ entry: PutEntry, _ bytes: PutBytes, to run: RecordRun) throws(AWSError) {
+    func append(_ entry: PutEntry, _ bytes: PutBytes, to run: inout RecordRun) throws(AWSError) {
         let key = UnsafeRawBufferPointer(bytes[entry.partitionKey])
         let data = bytes[entry.data]
         guard format == .json else {

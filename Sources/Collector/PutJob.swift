@@ -76,11 +76,11 @@ struct PutJob {
                 for (entry, shard) in refused { outcomes[entry] = .throttled(shard: shard) }
                 if !refused.isEmpty { round = try encode(routes, sifting: sifting, key: key) }
             }
-            let verdicts = await submit(&round, routes)
+            let join = await submit(&round, routes)
             var isDone = true
-            for (part, verdict) in verdicts.enumerated() {
+            for part in round.parts.indices {
                 let writer = routes.writers[round.parts[part].slot]
-                switch verdict {
+                switch join.verdict(part) {
                 case .waiting, .placed, .failed(.unavailable): continue
                 case .closed, .failed(.closed):
                     // A reshard holds `control` until the children take records.
@@ -91,7 +91,7 @@ struct PutJob {
                 }
                 isDone = false
             }
-            settle(round, verdicts, routes)
+            settle(round, join, routes)
             await settleDuplicates(round, routes)
             if isDone || (producers != nil && stopAtFailure(isRerouted)) { return }
         }
@@ -141,28 +141,22 @@ struct PutJob {
         }
     }
 
-    private func submit(_ round: inout PutRound, _ routes: Routes) async -> [PutJoin.Verdict] {
-        let join = PutJoin(parts: round.parts.count)
-        return await withCheckedContinuation { continuation in
+    private func submit(_ round: inout PutRound, _ routes: Routes) async -> PutJoin {
+        let join = PutJoin(routes, writers: round.parts.map { Int32($0.slot) })
+        await withCheckedContinuation { continuation in
             join.begin(continuation)
-            if round.parts.count == 1 { return enqueue(0, of: &round, routes, join) }
+            let (runs, siftings) = (round.takeRuns(), round.siftings)
+            if runs.count == 1 { return enqueue(runs[0], 0, join, siftings) }
             log.together {
-                for part in round.parts.indices { enqueue(part, of: &round, routes, join) }
+                for part in runs.indices { enqueue(runs[part], part, join, siftings) }
             }
         }
+        return join
     }
 
-    private func enqueue(_ part: Int, of round: inout PutRound, _ routes: Routes, _ join: PutJoin) {
-        guard let run = round.parts[part].run.take() else { return }
-        let slot = round.parts[part].slot
-        let sifting = round.siftings.isEmpty ? nil : round.siftings[slot]
-        let admission = routes.writers[slot].enqueue(run, sifting: sifting) { result in
-            switch result {
-            case .success(let placement): join.complete(part, .placed(placement))
-            case .failure(let failure): join.complete(part, .failed(failure))
-            }
-        }
-        switch admission {
+    private func enqueue(_ run: RecordRun, _ part: Int, _ join: PutJoin, _ siftings: [Int: ShardWriter.Sifting]) {
+        let sifting = siftings.isEmpty ? nil : siftings[join.slot(part)]
+        switch join.enqueue(run, part, sifting) {
         case .accepted: break
         case .overlaps: join.complete(part, .overlaps)
         case .needsOpening: join.complete(part, .needsOpening)
@@ -171,31 +165,30 @@ struct PutJob {
     }
 
     /// Takes in what became of the parts. The records of those that the shard did not take go on waiting.
-    private mutating func settle(_ round: PutRound, _ verdicts: [PutJoin.Verdict], _ routes: Routes) {
+    private mutating func settle(_ round: PutRound, _ join: PutJoin, _ routes: Routes) {
         for index in outcomes.indices where round.partOfEntry[index] >= 0 {
             let part = Int(round.partOfEntry[index])
-            switch verdicts[part] {
+            switch join.verdict(part) {
             case .placed(let placement):
-                let shard = routes.writers[round.parts[part].slot].shard
+                let slot = round.parts[part].slot
                 outcomes[index] = .stored(
                     SequenceNumber(
-                        created: shard.created,
+                        created: routes.places[slot].created,
                         position: placement.position.rawValue,
                         index: placement.firstIndex + Int(round.ordinals[index]),
                         time: UInt64(placement.arrivalMilliseconds / 1000),
-                        shard: shard.id.index
+                        shard: routes.places[slot].id.index
                     )
                 )
             case .failed(.unavailable(let reason)):
-                let shard = routes.writers[round.parts[part].slot].shard
-                outcomes[index] = .failed(shard: shard.id, reason: reason)
+                outcomes[index] = .failed(shard: routes.places[round.parts[part].slot].id, reason: reason)
             default: break
             }
         }
         for (index, part) in round.parts.enumerated() {
-            guard case .placed = verdicts[index] else { continue }
+            guard case .placed = join.verdict(index) else { continue }
             userBytes += part.userBytes
-            routes.writers[part.slot].traffic.meters.stored(records: part.count, bytes: part.userBytes)
+            routes.places[part.slot].traffic.meters.stored(records: part.count, bytes: part.userBytes)
         }
     }
 

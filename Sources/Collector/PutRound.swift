@@ -17,14 +17,14 @@ struct PutRound {
         var userBytes = 0
         /// Bytes that they take encoded.
         var encodedBytes = 0
-        /// The records, until the shard has been asked to take them.
-        var run: RecordRun?
     }
 
     /// Runs of this many bytes and more have memory of their own.
     private static let sharedLimit = 16 * 1024
 
-    var parts: [Part] = []
+    private(set) var parts: [Part] = []
+    /// The records of each part, from when they are encoded until the shards are asked to take them.
+    private var runs: [RecordRun] = []
     /// Per entry: its part, or −1 when it takes no part in this round.
     private(set) var partOfEntry: [Int32]
     /// Per entry: its index within its part.
@@ -52,6 +52,7 @@ struct PutRound {
             sizes = Array(repeating: 0, count: entries.count)
             if throttle.isSampled { keys = Array(repeating: HashKey(0), count: entries.count) }
         }
+        parts.reserveCapacity(min(entries.count, routes.writers.count))
         var finder = PartFinder(entries: entries.count, slots: routes.writers.count)
         var sequences = SequenceCursor(job.producers)
         var router = KeyRouter(job.rule)
@@ -109,13 +110,15 @@ struct PutRound {
         }
         let memory = FrameMemory(count: parts.reduce(0) { $0 + room($1) })
         var start = 0
-        for part in parts.indices {
-            let end = start + room(parts[part])
-            let capacity = min(stretches, parts[part].count)
-            parts[part].run =
+        runs.reserveCapacity(parts.count)
+        for part in parts {
+            let end = start + room(part)
+            let capacity = min(stretches, part.count)
+            runs.append(
                 end > start
-                ? RecordRun(in: memory, start..<end, producerCapacity: capacity, key: key)
-                : RecordRun(producerCapacity: capacity, key: key, reserving: parts[part].encodedBytes)
+                    ? RecordRun(in: memory, start..<end, producerCapacity: capacity, key: key)
+                    : RecordRun(producerCapacity: capacity, key: key, reserving: part.encodedBytes)
+            )
             start = end
         }
         var sequences = SequenceCursor(job.producers)
@@ -123,13 +126,19 @@ struct PutRound {
             let sequence = sequences.next()
             guard partOfEntry[index] >= 0 else { continue }
             let part = Int(partOfEntry[index])
-            guard let run = parts[part].run else { continue }
-            try job.put.append(job.put.entries[index], bytes, to: run)
-            if let sequence { Self.note(sequence, in: run) }
+            try job.put.append(job.put.entries[index], bytes, to: &runs[part])
+            if let sequence { Self.note(sequence, in: &runs[part]) }
         }
     }
 
-    private static func note(_ sequence: SequenceCursor.Sequence, in run: RecordRun) {
+    /// The records of each part. Whoever has taken them keeps their memory.
+    mutating func takeRuns() -> [RecordRun] {
+        var taken: [RecordRun] = []
+        swap(&taken, &runs)
+        return taken
+    }
+
+    private static func note(_ sequence: SequenceCursor.Sequence, in run: inout RecordRun) {
         if let last = run.producers.last, last.producer == sequence.producer, last.last < sequence.number {
             run.producers[run.producers.count - 1].last = sequence.number
         } else {

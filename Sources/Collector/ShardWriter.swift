@@ -1,3 +1,4 @@
+import CChecksums
 import RecordBatch
 import ShardLog
 import StreamModel
@@ -32,11 +33,9 @@ enum WriteFailure: Error, Sendable {
 ///                    ^  small runs wait here while two are in flight          │
 ///                    └────────────────────────── next seal <──────────────────┘
 final class ShardWriter: Sendable {
-    typealias Completion = @Sendable (Result<Placement, WriteFailure>) -> Void
-
     /// What `enqueue` made of a run.
     enum Admission: Sendable {
-        /// Its completion will be called.
+        /// Its put will be told how it ended.
         case accepted
         /// It holds sequences the shard may have already: look at its records one by one (`find`).
         case overlaps
@@ -50,24 +49,35 @@ final class ShardWriter: Sendable {
     static let mergeLimit = 16 * 1024
     static let inFlightLimit = 2
 
+    // What every append touches comes first: see `prefetch`.
     let ref: ShardRef
-    let shard: Shard
-    let traffic: ShardTraffic
     private let now: @Sendable () -> Int64
     private let state = Mutex(State())
+    let shard: Shard
+    let traffic: ShardTraffic
 
     private struct Pending {
         var run: RecordRun
-        var completion: Completion
+        var put: PutJoin
+        var part: Int
     }
 
     /// A run on its way to the disk.
     private struct Sealed: Sendable {
         var producers: [ProducerRange]
-        var completion: Completion
+        /// Who is told, and of which of its parts.
+        var put: PutJoin
+        var part: Int
         /// The index of its frame in the append, and of its first record in the frame.
         var frame: Int
         var firstIndex: Int
+    }
+
+    /// What the answer to an append of one run needs. Its put keeps it.
+    struct SingleAppend: Sendable {
+        fileprivate let producers: [ProducerRange]
+        fileprivate let arrival: Int64
+        fileprivate let epoch: Int
     }
 
     private enum Phase {
@@ -134,20 +144,30 @@ final class ShardWriter: Sendable {
         }
     }
 
+    /// Asks for the memory that an append and its answer need: a put goes through hundreds of shards, and each would be waited for.
+    func prefetch() { millrace_prefetch(Unmanaged.passUnretained(self).toOpaque(), Self.hotBytes) }
+
+    private static let hotBytes = 208
+
+    /// So many shards ahead it is asked for: by then it is there, and still there.
+    static let ahead = 6
+
     /// Whether it must be opened before it takes records.
     var isUnopened: Bool { state.withLock { $0.phase == .unopened } }
 
     /// Tasks that wait in `settled`.
     var barrierCount: Int { state.withLock { $0.barriers.count } }
 
-    /// Queues a run. `completion` is called on a thread of the log, once, when the run is durable or has failed.
+    /// Queues a run, which is a part of a put. When it is accepted the put is told, on a thread of the log, when the run is durable
+    /// or has failed.
     ///
     /// `sifting` is for a run whose records were looked at one by one: what was found then. The run is taken when it still
     /// holds.
     func enqueue(
         _ run: RecordRun,
         sifting: Sifting? = nil,
-        completion: @escaping Completion
+        part: Int,
+        of put: PutJoin
     ) -> Admission {
         state.withLock { state in
             switch state.phase {
@@ -170,12 +190,12 @@ final class ShardWriter: Sendable {
             }
             let waits = state.inFlight >= Self.inFlightLimit && run.byteCount < Self.mergeLimit
             if !waits, state.pending.isEmpty {
-                seal(&state, run, completion)
+                seal(&state, run, part, of: put)
                 return .accepted
             }
             state.pendingRecords += run.count
             state.pendingBytes += run.byteCount
-            state.pending.append(Pending(run: run, completion: completion))
+            state.pending.append(Pending(run: run, put: put, part: part))
             if !waits || state.pendingRecords > 10_000 || state.pendingBytes > 1 << 20 { seal(&state) }
             return .accepted
         }
@@ -267,7 +287,7 @@ final class ShardWriter: Sendable {
         var waiting: [Pending] = []
         swap(&waiting, &state.pending)
         (state.pendingRecords, state.pendingBytes) = (0, 0)
-        if waiting.count == 1 { return seal(&state, waiting[0].run, waiting[0].completion) }
+        if waiting.count == 1 { return seal(&state, waiting[0].run, waiting[0].part, of: waiting[0].put) }
         let (appender, arrival) = beginAppend(&state)
         var frames: [AppendFrame] = []
         var sealed: [Sealed] = []
@@ -297,7 +317,8 @@ final class ShardWriter: Sendable {
             sealed.append(
                 Sealed(
                     producers: run.producers,
-                    completion: item.completion,
+                    put: item.put,
+                    part: item.part,
                     frame: frames.count,
                     firstIndex: groupRecords
                 )
@@ -312,9 +333,8 @@ final class ShardWriter: Sendable {
     }
 
     /// Appends one run: what nearly every run of a put over many shards is.
-    private func seal(_ state: inout State, _ run: RecordRun, _ completion: @escaping Completion) {
+    private func seal(_ state: inout State, _ run: RecordRun, _ part: Int, of put: PutJoin) {
         let (appender, arrival) = beginAppend(&state)
-        let sealed = Sealed(producers: run.producers, completion: completion, frame: 0, firstIndex: 0)
         let bytes = FrameEncoder.seal(
             run,
             shard: ref.index,
@@ -324,10 +344,9 @@ final class ShardWriter: Sendable {
             source: .kinesis
         )
         let frame = makeFrame(&state, of: bytes, records: run.count, arrival)
-        let epoch = state.epoch
-        appender.append(frame) { [self, sealed] result in
-            answer(CollectionOfOne(sealed), result.map { CollectionOfOne($0) }, arrival, epoch)
-        }
+        let append = SingleAppend(producers: run.producers, arrival: arrival, epoch: state.epoch)
+        put.keep(append, of: part)
+        appender.append(frame, tag: part, caller: put)
     }
 
     /// Counts an append as in flight. Its time is never before that of the last one.
@@ -346,6 +365,12 @@ final class ShardWriter: Sendable {
         return AppendFrame(bytes: bytes, arrivalMilliseconds: arrival)
     }
 
+    /// The log's answer to the append of one run.
+    func answer(_ append: SingleAppend, _ result: Result<Position, ShardLogError>, to put: PutJoin, part: Int) {
+        let sealed = Sealed(producers: append.producers, put: put, part: part, frame: 0, firstIndex: 0)
+        answer(CollectionOfOne(sealed), result.map { CollectionOfOne($0) }, append.arrival, append.epoch)
+    }
+
     /// The log's answer to an append of the named epoch.
     private func answer<Positions: RandomAccessCollection<Position>>(
         _ sealed: some Collection<Sealed>,
@@ -362,18 +387,15 @@ final class ShardWriter: Sendable {
         switch result {
         case .success(let positions):
             for item in sealed {
-                item.completion(
-                    .success(
-                        Placement(
-                            position: positions[item.frame],
-                            firstIndex: item.firstIndex,
-                            arrivalMilliseconds: arrival
-                        )
-                    )
+                let placement = Placement(
+                    position: positions[item.frame],
+                    firstIndex: item.firstIndex,
+                    arrivalMilliseconds: arrival
                 )
+                item.put.complete(item.part, .placed(placement))
             }
         case .failure(let error):
-            for item in sealed { item.completion(.failure(Self.failure(error))) }
+            for item in sealed { item.put.complete(item.part, .failed(Self.failure(error))) }
         }
         for action in actions { action() }
     }
@@ -414,7 +436,7 @@ final class ShardWriter: Sendable {
             if state.phase == .open { state.phase = .unopened }
             let failure = Self.failure(error)
             var actions: [@Sendable () -> Void] = []
-            for item in failed { actions.append { item.completion(.failure(failure)) } }
+            for item in failed { actions.append { item.put.complete(item.part, .failed(failure)) } }
             for barrier in barriers { actions.append { barrier.done(false) } }
             return actions
         }

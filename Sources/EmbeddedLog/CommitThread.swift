@@ -4,7 +4,7 @@ import Synchronization
 /// Gathers what all shards' callers ask for, and hands it to the committer, a group at a time.
 final class CommitThread: Sendable {
     private struct Queue {
-        var requests: [LogRequest] = []
+        var requests: ContiguousArray<LogRequest> = []
         var isStopping = false
         var hasStopped = false
     }
@@ -38,28 +38,26 @@ final class CommitThread: Sendable {
         LogThread.start { self.run() }
     }
 
-    func add(_ request: LogRequest) {
-        let (isTaken, isFirst) = queue.withLock { queue in
-            if queue.isStopping { return (false, false) }
-            queue.requests.append(request)
-            return (true, queue.requests.count == 1)
+    func add(_ request: consuming LogRequest) {
+        var request: LogRequest? = request
+        let isFirst = queue.withLock { queue in
+            if queue.isStopping { return false }
+            if let request = request.take() { queue.requests.append(request) }
+            return queue.requests.count == 1
         }
-        if isTaken {
-            // Behind the first one the thread is awake, or about to be.
-            if isFirst { signal.raise() }
-        } else {
-            // The log is closed: a program's last moments. Never from within the call: the caller may hold a lock.
-            request.failure = .unavailable("the log is closed", retryAfter: .seconds(1))
-            Task { request.tell() }
-        }
+        // Behind the first one the thread is awake, or about to be.
+        if isFirst { signal.raise() }
+        guard var request else { return }
+        // The log is closed: a program's last moments. Never from within the call: the caller may hold a lock.
+        Task { request.tell(.unavailable("the log is closed", retryAfter: .seconds(1))) }
     }
 
     /// Adds a request and waits for its outcome.
     func perform(
         on shard: ShardFolder,
         by appender: EmbeddedAppender? = nil,
-        _ action: (@escaping LogRequest.Completion) -> LogRequest.Action
-    ) async throws(ShardLogError) -> LogRequest.Outcome {
+        _ action: (@escaping LogCall.Completion) -> LogCall.Action
+    ) async throws(ShardLogError) -> LogCall.Outcome {
         let result = await withCheckedContinuation { continuation in
             add(LogRequest(shard, by: appender, action { continuation.resume(returning: $0) }))
         }
@@ -77,10 +75,9 @@ final class CommitThread: Sendable {
     /// Commits what is queued. Returns false when that is nothing.
     @discardableResult
     func turn() -> Bool {
-        let requests = queue.withLock { queue in
-            defer { queue.requests = [] }
-            return queue.requests
-        }
+        // Its memory is used in turns, so that a queue is not grown anew for each group.
+        var requests = committer.completer.emptyQueue()
+        queue.withLock { swap(&$0.requests, &requests) }
         if requests.isEmpty { return false }
         groups += 1
         committer.commit(requests, number: groups)

@@ -31,6 +31,10 @@ final class Committer: Sendable {
     let completer: Completer
     private let configuration: EmbeddedLog.Configuration
     private let logger: Logger
+    /// Parts that no group uses: the commit thread's alone.
+    nonisolated(unsafe) private var spare: [CommitPart] = []
+    /// So many are kept.
+    private static let spareLimit = 1024
 
     init(journal: Journal, settler: Settler, configuration: EmbeddedLog.Configuration, logger: Logger) {
         self.journal = journal
@@ -40,19 +44,28 @@ final class Committer: Sendable {
         completer = Completer(isThreaded: configuration.syncThreads > 0)
     }
 
-    func commit(_ requests: [LogRequest], number: Int) {
+    func commit(_ requests: consuming ContiguousArray<LogRequest>, number: Int) {
         let isTight = settler.isTight()
         let group = CommitGroup(
             requests,
             number: number,
             configuration,
             directBytes: isTight ? 1 : configuration.directBytes,
+            spare: &spare,
             refusal: settler.refusal
         )
         store(group)
-        for part in group.parts { show(part) }
-        completer.complete(group.end())
+        for index in group.parts.indices {
+            if index + CommitGroup.ahead < group.parts.count { group.parts[index + CommitGroup.ahead].prefetch() }
+            show(group.parts[index])
+        }
+        var ended = group.end()
+        completer.complete(&ended)
         settler.committed(group.parts)
+        for part in group.parts {
+            part.end()
+            if spare.count < Self.spareLimit { spare.append(part) }
+        }
     }
 
     // MARK: - Storing
@@ -67,15 +80,15 @@ final class Committer: Sendable {
             for part in group.parts { part.fail(Self.failure(error)) }
             return
         }
-        let direct = group.parts.filter(\.isDirect)
-        let journaled = group.parts.filter(\.isJournaled)
+        let parts = group.parts
+        let direct = parts.filter(\.isDirect)
         // A part is one thread's: what goes both ways goes one after the other.
-        let isApart = !journaled.isEmpty && !journaled.contains(where: \.isDirect)
+        let isApart = parts.contains(where: \.isJournaled) && !direct.contains(where: \.isJournaled)
         let bytes = group.journaledBytes
         settler.pool.run(direct.count + (isApart ? 1 : 0)) { job in
-            if job < direct.count { self.storeDirectly(direct[job]) } else { self.storeInJournal(journaled, bytes) }
+            if job < direct.count { self.storeDirectly(direct[job]) } else { self.storeInJournal(parts, bytes) }
         }
-        if !isApart { storeInJournal(journaled, bytes) }
+        if !isApart { storeInJournal(parts, bytes) }
         for part in group.parts where part.closes && part.failure == nil { close(part) }
     }
 
@@ -86,7 +99,13 @@ final class Committer: Sendable {
             try part.shard.files.withLock { files throws(DiskError) in
                 try part.shard.repairIfNeeded(&files, from: journal)
                 do throws(DiskError) {
-                    try part.shard.write(part.frames, into: part.segments, synced: part.durableTail, &files)
+                    let applied = try part.shard.write(
+                        part.frames,
+                        into: part.segments,
+                        synced: part.durableTail,
+                        &files
+                    )
+                    settler.applied(part.shard, applied)
                     isWritten = true
                     try part.shard.sync(&files)
                     try part.shard.syncName(&files)
@@ -102,11 +121,11 @@ final class Committer: Sendable {
         }
     }
 
+    /// Stores those of the parts that go through the journal; of others nothing is looked at but that.
     private func storeInJournal(_ parts: [CommitPart], _ bytes: Int) {
-        if parts.isEmpty { return }
+        if bytes == 0 { return }
         var record = JournalGroup(reserving: bytes)
-        var journaled: [CommitPart] = []
-        for part in parts where part.failure == nil {
+        for part in parts where part.isJournaled && part.failure == nil {
             do throws(DiskError) {
                 // The journal needs the files only where they are longer than they should be.
                 if part.shard.mustCut {
@@ -119,9 +138,9 @@ final class Committer: Sendable {
                 continue
             }
             part.append(to: &record)
-            journaled.append(part)
         }
         guard !record.isEmpty else { return }
+        let journaled = parts.lazy.filter { $0.isJournaled && $0.failure == nil }
         do throws(DiskError) {
             try settler.checkRoom()
         } catch {
@@ -129,7 +148,7 @@ final class Committer: Sendable {
             return
         }
         do throws(DiskError) {
-            try journal.write(record, of: journaled.map(\.shard))
+            try journal.write(record, of: journaled.lazy.map(\.shard))
             try journal.sync()
         } catch {
             logger.error("a group of the journal failed", metadata: ["error": "\(error)"])

@@ -89,7 +89,7 @@ final class Journal: Sendable {
     }
 
     /// Writes a group; `sync` makes it durable.
-    func write(_ group: JournalGroup, of shards: [ShardFolder]) throws(DiskError) {
+    func write(_ group: JournalGroup, of shards: some Sequence<ShardFolder>) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             if state.current.map({ $0.end >= fileBytes }) ?? true { try begin(&state) }
             guard let file = state.current else { return }

@@ -36,56 +36,53 @@ struct JournalGroup {
         base: UInt64,
         of shard: ShardRef
     ) {
-        let bytes = range.reduce(0) { $0 + frames[$1].bytes.count }
-        appendHeader(1, shard, base, frames[range.lowerBound].position, bytes)
+        var bytes = 0
+        for index in range { bytes += frames[index].bytes.count }
+        var at = beginEntry(1, shard, base, frames[range.lowerBound].position, bytes)
         for index in range {
-            let start = count
-            frames[index].bytes.withUnsafeBytes { append($0) }
-            frames[index].bytes = FrameBytes(memory, start..<count)
+            let frame = frames[index].bytes.unsafeBytes
+            UnsafeMutableRawBufferPointer(rebasing: memory.bytes[at..<at + frame.count]).copyMemory(from: frame)
+            frames[index].bytes = FrameBytes(memory, at..<at + frame.count)
+            at += frame.count
         }
-        pad()
     }
 
     /// The oldest position that a shard keeps.
-    mutating func append(first: UInt64, of shard: ShardRef) {
-        appendHeader(2, shard, 0, first, 0)
-        pad()
-    }
+    mutating func append(first: UInt64, of shard: ShardRef) { _ = beginEntry(2, shard, 0, first, 0) }
 
-    private mutating func append(_ bytes: UnsafeRawBufferPointer) {
-        if count + bytes.count > memory.bytes.count { grow(to: 2 * (count + bytes.count)) }
-        UnsafeMutableRawBufferPointer(rebasing: memory.bytes[count..<count + bytes.count]).copyMemory(from: bytes)
-        count += bytes.count
-    }
-
-    private mutating func grow(to size: Int) {
-        let larger = FrameMemory(count: size)
-        larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[..<count]))
-        memory = larger
-    }
-
-    private mutating func append(_ number: some FixedWidthInteger) {
-        withUnsafeBytes(of: number.littleEndian) { append($0) }
-    }
-
-    private mutating func appendHeader(
+    /// Makes an entry, whole but for its frames, which take so many bytes. Returns where they go.
+    private mutating func beginEntry(
         _ kind: UInt8,
         _ shard: ShardRef,
         _ base: UInt64,
         _ position: UInt64,
-        _ count: Int
-    ) {
+        _ frameBytes: Int
+    ) -> Int {
         var name = shard.stream
-        name.withUTF8 { name in
-            append(UInt64(kind) | UInt64(name.count) << 8 | UInt64(shard.index) << 32)
-            append(base)
-            append(position)
-            append(UInt64(count))
-            append(UnsafeRawBufferPointer(name))
+        return name.withUTF8 { name in
+            let start = count
+            let frames = start + Self.entryHeader + name.count
+            count = (frames + frameBytes + 7) & ~7
+            if count > memory.bytes.count { grow(keeping: start) }
+            let bytes = memory.bytes
+            let first = UInt64(kind) | UInt64(name.count) << 8 | UInt64(shard.index) << 32
+            bytes.storeBytes(of: first.littleEndian, toByteOffset: start, as: UInt64.self)
+            bytes.storeBytes(of: base.littleEndian, toByteOffset: start + 8, as: UInt64.self)
+            bytes.storeBytes(of: position.littleEndian, toByteOffset: start + 16, as: UInt64.self)
+            bytes.storeBytes(of: UInt64(frameBytes).littleEndian, toByteOffset: start + 24, as: UInt64.self)
+            UnsafeMutableRawBufferPointer(rebasing: bytes[(start + Self.entryHeader)..<frames])
+                .copyMemory(from: UnsafeRawBufferPointer(name))
+            for at in (frames + frameBytes)..<count { bytes[at] = 0 }
+            return frames
         }
     }
 
-    private mutating func pad() { while count % 8 != 0 { append(UInt8(0)) } }
+    /// Takes memory for twice of what is asked for.
+    private mutating func grow(keeping used: Int) {
+        let larger = FrameMemory(count: 2 * count)
+        larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[..<used]))
+        memory = larger
+    }
 
     /// Writes the whole group.
     func write(

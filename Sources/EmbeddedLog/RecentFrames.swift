@@ -26,6 +26,13 @@ struct RecentFrames: Sendable {
     /// The position of the first frame; nil without one.
     var first: UInt64? { head < entries.count ? entries[head].position : nil }
 
+    /// Where the next one will stand, if memory is not taken anew by then: to be asked for, never to be read.
+    var end: UnsafeRawPointer? {
+        entries.withUnsafeBufferPointer { entries in
+            entries.baseAddress.map { UnsafeRawPointer($0 + entries.count) }
+        }
+    }
+
     /// The frames that are not in their files yet.
     var unapplied: ArraySlice<Entry> { entries[applied...] }
 

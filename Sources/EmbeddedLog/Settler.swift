@@ -16,7 +16,7 @@ final class Settler: Sendable {
         var unmarkedBytes = 0
         /// Shards of which much waits in memory.
         var waiting: [ShardFolder] = []
-        /// Frames in memory, in the order in which they came.
+        /// Frames in memory that are in their files, too, in the order in which they came there.
         var kept: [(shard: ShardFolder, through: UInt64, bytes: Int)] = []
         var keptHead = 0
         var keptBytes = 0
@@ -70,30 +70,45 @@ final class Settler: Sendable {
 
     /// Takes in what a group did.
     func committed(_ parts: [CommitPart]) {
-        let dropped = state.withLock { state in
-            for part in parts where part.failure == nil {
-                if part.isDirect {
-                    state.marks[part.shard.ref] = part.mark?.merged(with: state.marks[part.shard.ref])
-                    state.unmarkedBytes += part.frameBytes
-                }
-                guard let last = part.frames.last else { continue }
+        let isFull = state.withLock { state in
+            for part in parts where part.failure == nil && part.frameBytes > 0 {
                 state.storedBytes += Int64(part.frameBytes)
                 if part.shard.committing.opened != state.openedCount {
                     part.shard.committing.opened = state.openedCount
                     state.opened.append(part.shard)
                 }
                 if part.wantsApply { state.waiting.append(part.shard) }
+                guard part.isDirect, let last = part.frames.last else { continue }
+                state.marks[part.shard.ref] = part.mark?.merged(with: state.marks[part.shard.ref])
+                state.unmarkedBytes += part.frameBytes
                 state.kept.append((part.shard, last.position, part.frameBytes))
                 state.keptBytes += part.frameBytes
             }
-            return Self.surplus(&state, limit: configuration.memoryBytes)
+            return state.keptBytes > configuration.memoryBytes
         }
-        for (shard, position) in dropped { _ = shard.ifLoaded { $0.recent.drop(through: position) } }
+        if isFull { dropSurplus() }
         if isThreaded {
             if hasWork { wake.raise() }
         } else if hasWork {
             work()
         }
+    }
+
+    /// Frames of a shard are in their files now. Those that are not have to stay in memory.
+    func applied(_ shard: ShardFolder, _ applied: ShardFolder.Applied?) {
+        guard let applied else { return }
+        let isFull = state.withLock { state in
+            state.kept.append((shard, applied.through, applied.bytes))
+            state.keptBytes += applied.bytes
+            return state.keptBytes > configuration.memoryBytes
+        }
+        if isFull { dropSurplus() }
+    }
+
+    /// Lets go of the oldest frames beyond what memory may hold.
+    private func dropSurplus() {
+        let dropped = state.withLock { Self.surplus(&$0, limit: configuration.memoryBytes) }
+        for (shard, position) in dropped { _ = shard.ifLoaded { $0.recent.drop(through: position) } }
     }
 
     /// The oldest frames beyond what memory may hold.
@@ -198,7 +213,7 @@ final class Settler: Sendable {
             try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
                 do throws(DiskError) {
-                    try shard.apply(&files)
+                    applied(shard, try shard.apply(&files))
                 } catch {
                     guard shard.isGone else { throw error }
                 }
@@ -237,7 +252,7 @@ final class Settler: Sendable {
     private func syncAll(_ full: Journal.Full) throws(DiskError) -> [ShardRef: TailMark] {
         var (marks, begun) = ([ShardRef: TailMark](), [(shard: ShardFolder, writes: Int)]())
         for shard in full.shards {
-            let started: (mark: TailMark?, writes: Int)?
+            let started: (mark: TailMark?, applied: ShardFolder.Applied?, writes: Int)?
             do throws(DiskError) {
                 started = try shard.files.withLock { files throws(DiskError) in
                     try shard.repairIfNeeded(&files, from: journal)
@@ -248,6 +263,7 @@ final class Settler: Sendable {
                 started = nil
             }
             guard let started else { continue }
+            applied(shard, started.applied)
             marks[shard.ref] = started.mark
             begun.append((shard, started.writes))
         }
@@ -293,7 +309,9 @@ final class Settler: Sendable {
         do throws(DiskError) {
             return try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
-                return try shard.settle(&files)
+                let settled = try shard.settle(&files)
+                applied(shard, settled.applied)
+                return settled.mark
             }
         } catch {
             if shard.isGone { return nil }

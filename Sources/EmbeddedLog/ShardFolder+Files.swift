@@ -6,10 +6,17 @@ import ShardLog
 
 /// Writing to a shard's segments. Whoever calls holds `files`.
 extension ShardFolder {
-    /// Writes the frames that stand in the journal alone into their segments. They are durable there after `settle`.
-    func apply(_ files: inout Files) throws(DiskError) {
-        let taken = ifLoaded { ($0.recent.unapplied, $0.segments) }
-        guard let (frames, segments) = taken, let last = frames.last else { return }
+    /// Frames that were written into their segments, and stay in memory until others need the room.
+    struct Applied: Sendable {
+        var through: UInt64
+        var bytes: Int
+    }
+
+    /// Writes the frames that stand in the journal alone into their segments. They are durable there after `settle`. Returns what
+    /// was written; nil when there was nothing.
+    func apply(_ files: inout Files) throws(DiskError) -> Applied? {
+        let taken = ifLoaded { ($0.recent.unapplied, $0.recent.unappliedBytes, $0.segments) }
+        guard let (frames, bytes, segments) = taken, let last = frames.last else { return nil }
         var rest = frames
         while let first = rest.first {
             guard let at = segments.index(of: first.position) else {
@@ -29,22 +36,23 @@ extension ShardFolder {
             state.recent.markApplied(through: last.position)
             state.applied = state.mark(through: last)
         }
+        return Applied(through: last.position, bytes: bytes)
     }
 
-    /// Makes durable in the segments what the journal has of the shard. Returns what is synced then; nil when the shard is
-    /// gone, or has nothing.
-    func settle(_ files: inout Files) throws(DiskError) -> TailMark? {
-        try apply(&files)
-        guard let mark = ifLoaded({ $0.applied }) ?? nil else { return nil }
+    /// Makes durable in the segments what the journal has of the shard. Returns what is synced then, nil when the shard is
+    /// gone or has nothing, and what was written.
+    func settle(_ files: inout Files) throws(DiskError) -> (mark: TailMark?, applied: Applied?) {
+        let applied = try apply(&files)
+        guard let mark = ifLoaded({ $0.applied }) ?? nil else { return (nil, applied) }
         if files.isDirty { try sync(&files) }
         try syncName(&files)
-        return mark
+        return (mark, applied)
     }
 
     /// What `settle` does, but for the sync: that of the whole file system follows, and `settled`.
-    func beginSettling(_ files: inout Files) throws(DiskError) -> (mark: TailMark?, writes: Int) {
-        try apply(&files)
-        return (ifLoaded({ $0.applied }) ?? nil, files.writes)
+    func beginSettling(_ files: inout Files) throws(DiskError) -> (mark: TailMark?, applied: Applied?, writes: Int) {
+        let applied = try apply(&files)
+        return (ifLoaded({ $0.applied }) ?? nil, applied, files.writes)
     }
 
     /// The file system is synced. Throws when something failed since `beginSettling`.
@@ -55,14 +63,14 @@ extension ShardFolder {
     }
 
     /// Writes frames of a commit group, the first of them behind `synced` bytes of its segment that a crash leaves whole.
-    /// They are durable after `sync`.
+    /// They are durable after `sync`. Returns what stood in the journal alone and was written before them.
     func write(
         _ frames: [RecentFrames.Entry],
         into segments: [Segment],
         synced: UInt64,
         _ files: inout Files
-    ) throws(DiskError) {
-        try apply(&files)
+    ) throws(DiskError) -> Applied? {
+        let applied = try apply(&files)
         for frame in frames {
             guard let at = segments.index(of: frame.position) else { continue }
             let segment = segments[at]
@@ -78,6 +86,7 @@ extension ShardFolder {
                 )
             }
         }
+        return applied
     }
 
     /// Makes the file durable that was written last.

@@ -24,10 +24,8 @@ public enum FrameEncoder {
     ) -> FrameBytes {
         let key = runs.first?.key
         precondition(runs.allSatisfy { $0.key === key }, "runs of different keys can't share a frame")
-        let run: RecordRun
-        if runs.count == 1 {
-            run = runs[0]
-        } else {
+        var run = runs[0]
+        if runs.count > 1 {
             run = RecordRun(
                 producerCapacity: runs.reduce(0) { $0 + $1.producers.count },
                 key: key,

@@ -3,8 +3,9 @@ import ShardLog
 /// Records for one shard under construction: Kafka records whose offset deltas count from 0, in one piece of memory with
 /// room in front for everything a plain frame puts there. Sealing a single plain run copies nothing.
 ///
-/// `@unchecked`: it has one owner at a time, who hands it on and forgets it.
-public final class RecordRun: @unchecked Sendable {
+/// It has one owner at a time, who hands it on and forgets it: a copy stands in the same memory, and only one of the two may be
+/// added to, or sealed.
+public struct RecordRun: Sendable {
     /// Records a run, and a frame, may hold: an index fits 16 bits.
     public static let countLimit = 65_535
 
@@ -33,7 +34,7 @@ public final class RecordRun: @unchecked Sendable {
     ///   - producerCapacity: entries `producers` may have.
     ///   - key: encrypts the records when they are sealed.
     ///   - reserving: bytes of records to expect; see `size`. More are taken, and cost a copy.
-    public convenience init(producerCapacity: Int = 0, key: FrameKey? = nil, reserving: Int) {
+    public init(producerCapacity: Int = 0, key: FrameKey? = nil, reserving: Int) {
         let room = Self.room(for: reserving, producerCapacity: producerCapacity)
         self.init(in: FrameMemory(count: room), 0..<room, producerCapacity: producerCapacity, key: key)
     }
@@ -88,7 +89,7 @@ public final class RecordRun: @unchecked Sendable {
     }
 
     /// Adds a record.
-    public func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+    public mutating func append(key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
         append(key: key, valueCount: value.count) { $0.copyMemory(from: value) }
     }
 
@@ -96,7 +97,7 @@ public final class RecordRun: @unchecked Sendable {
     /// never there.
     ///
     ///     length | attributes | timestamp delta | offset delta | key length | key | value length | value | header count
-    public func append<Failure: Error>(
+    public mutating func append<Failure: Error>(
         key: UnsafeRawBufferPointer,
         valueCount: Int,
         fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Void
@@ -128,7 +129,7 @@ public final class RecordRun: @unchecked Sendable {
     }
 
     /// Adds another run's records behind this one's.
-    func append(contentsOf other: RecordRun) {
+    mutating func append(contentsOf other: RecordRun) {
         precondition(count + other.count <= Self.countLimit)
         _ = reserve(other.byteCount + Self.renumbering * other.count)
         let (bytes, source) = (memory.bytes, other.records)
@@ -158,13 +159,13 @@ public final class RecordRun: @unchecked Sendable {
 
     /// Makes sure that so many bytes fit behind `end`; returns where they will end.
     @inline(__always)
-    private func reserve(_ bytes: Int) -> Int {
+    private mutating func reserve(_ bytes: Int) -> Int {
         if end + bytes > limit { grow(to: max(end - start + bytes, 2 * (limit - start))) }
         return end + bytes
     }
 
     @inline(never)
-    private func grow(to size: Int) {
+    private mutating func grow(to size: Int) {
         let larger = FrameMemory(count: size)
         larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[start..<end]))
         (memory, start, end, limit) = (larger, 0, end - start, size)

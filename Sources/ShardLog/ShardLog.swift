@@ -124,6 +124,12 @@ public enum ShardLogError: Error, Sendable, Equatable {
     case corrupt(String)
 }
 
+/// Whom a log tells how appends of single frames ended: many can be on their way for one caller, without a closure for each.
+public protocol AppendCaller: AnyObject, Sendable {
+    /// Called as `completion` of the other `append` is. `tag` is what the caller named the append by.
+    func appended(_ tag: Int, _ result: Result<Position, ShardLogError>)
+}
+
 /// Appends to one shard, as its only owner.
 public protocol ShardAppender: AnyObject, Sendable {
     /// The tail after every append that has been acknowledged.
@@ -139,19 +145,16 @@ public protocol ShardAppender: AnyObject, Sendable {
         completion: @escaping @Sendable (Result<[Position], ShardLogError>) -> Void
     )
 
-    /// Queues one frame, in one order with the calls of the other `append`.
-    func append(_ frame: AppendFrame, completion: @escaping @Sendable (Result<Position, ShardLogError>) -> Void)
+    /// Queues one frame, in one order with the calls of the other `append`. `caller` is told once how it ended, by its tag.
+    func append(_ frame: AppendFrame, tag: Int, caller: any AppendCaller)
 
     /// Seals the shard behind everything appended so far, durably. Frames may not follow.
     func close() async throws(ShardLogError)
 }
 
 extension ShardAppender {
-    public func append(
-        _ frame: AppendFrame,
-        completion: @escaping @Sendable (Result<Position, ShardLogError>) -> Void
-    ) {
-        append([frame]) { result in completion(result.map { $0[0] }) }
+    public func append(_ frame: AppendFrame, tag: Int, caller: any AppendCaller) {
+        append([frame]) { result in caller.appended(tag, result.map { $0[0] }) }
     }
 }
 

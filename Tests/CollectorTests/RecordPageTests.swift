@@ -19,7 +19,7 @@ struct RecordPageTests {
         var bytes: [UInt8] = []
         var slab = FrameSlab(bytes: .none, frames: [], next: Position(rawValue: 100), isAtEnd: false)
         for (number, records) in frames.enumerated() {
-            let run = RecordRun(reserving: 64)
+            var run = RecordRun(reserving: 64)
             for record in records {
                 Array(record.key.utf8).withUnsafeBytes { key in
                     Array(record.data.utf8).withUnsafeBytes { data in run.append(key: key, value: data) }

@@ -52,18 +52,30 @@ struct ShardWriterTests {
         producer: ProducerRange? = nil,
         key: FrameKey? = nil
     ) -> ShardWriter.Admission {
-        let run = RecordRun(producerCapacity: producer == nil ? 0 : 1, key: key, reserving: bytes)
+        var run = RecordRun(producerCapacity: producer == nil ? 0 : 1, key: key, reserving: bytes)
         let value = [UInt8](repeating: 7, count: bytes)
         value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
         if let producer { run.producers = [producer] }
-        return writer.enqueue(run) { outcomes.add($0) }
+        return writer.enqueue(run, part: 0, of: outcomes.put(to: writer))
     }
 
+    /// Puts of one part each, in the order in which they were asked for.
     private final class Outcomes: Sendable {
-        private let list = Mutex<[Result<Placement, WriteFailure>]>([])
-        func add(_ outcome: Result<Placement, WriteFailure>) { list.withLock { $0.append(outcome) } }
-        var stored: [UInt64] { list.withLock { $0 }.compactMap { try? $0.get().position.rawValue } }
-        var failures: Int { list.withLock { $0 }.count { if case .failure = $0 { true } else { false } } }
+        private let puts = Mutex<[PutJoin]>([])
+
+        func put(to writer: ShardWriter) -> PutJoin {
+            let put = PutJoin(Routes([writer]), writers: [0])
+            puts.withLock { $0.append(put) }
+            return put
+        }
+
+        private var verdicts: [PutJoin.Verdict] { puts.withLock { $0.map { $0.verdict(0) } } }
+
+        var stored: [UInt64] {
+            verdicts.compactMap { if case .placed(let placement) = $0 { placement.position.rawValue } else { nil } }
+        }
+
+        var failures: Int { verdicts.count { if case .failed = $0 { true } else { false } } }
     }
 
     @Test("settles with what was enqueued before, though later appends never end")
@@ -101,12 +113,12 @@ struct ShardWriterTests {
     func inPlace() {
         open()
         var written: UnsafeRawPointer?
-        let run = RecordRun(reserving: 100_000)
+        var run = RecordRun(reserving: 100_000)
         run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 50_000) { value in
             value.initializeMemory(as: UInt8.self, repeating: 7)
             written = UnsafeRawPointer(value.baseAddress)
         }
-        _ = writer.enqueue(run) { _ in }
+        _ = writer.enqueue(run, part: 0, of: Outcomes().put(to: writer))
         appender.frames.withLock { frames in
             frames[0].withUnsafeBytes { bytes in
                 #expect(written.map { $0 - bytes.baseAddress! } == bytes.count - 50_000 - 1)
@@ -168,11 +180,11 @@ struct ShardWriterTests {
         appender.answer(.unavailable("full", retryAfter: .zero))
         open()
         // 30 to 33 were taken for duplicates; 34 to 40 would make them so for ever.
-        let run = RecordRun(producerCapacity: 1, reserving: 100)
+        var run = RecordRun(producerCapacity: 1, reserving: 100)
         run.producers = [ProducerRange(producer: 7, first: 34, last: 40)]
         let own = writer.find(producer: 7, sequence: 34, key: HashKey(0)).own
         let sifting = ShardWriter.Sifting(epoch: found.epoch, own: [7: own])
-        let admission = writer.enqueue(run, sifting: sifting) { second.add($0) }
+        let admission = writer.enqueue(run, sifting: sifting, part: 0, of: second.put(to: writer))
         guard case .overlaps = admission else {
             Issue.record("the run was \(admission)")
             return

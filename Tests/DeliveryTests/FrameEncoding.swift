@@ -3,7 +3,7 @@ import ShardLog
 
 /// One frame with these records' data.
 func encodeFrame(_ records: [[UInt8]], arrival: Int64) -> [UInt8] {
-    let run = RecordRun(reserving: records.reduce(0) { $0 + $1.count + 32 })
+    var run = RecordRun(reserving: records.reduce(0) { $0 + $1.count + 32 })
     for record in records {
         Array("key".utf8).withUnsafeBytes { key in record.withUnsafeBytes { run.append(key: key, value: $0) } }
     }

@@ -90,7 +90,7 @@ extension FuzzTarget {
             }
         require(((try? put.checkBlobs(body)) != nil) == isBase64, "base64 is checked and decoded differently")
         guard isBase64, !put.entries.isEmpty else { return }
-        let run = RecordRun(reserving: bytes.count)
+        var run = RecordRun(reserving: bytes.count)
         put.copies.withUnsafeBufferPointer { copies in
             for entry in put.entries {
                 let bytes = PutBytes(body: bytes, copies: copies)

@@ -15,7 +15,7 @@ struct EncryptionTests {
     }
 
     private func run(_ values: [[UInt8]], key: FrameKey?, producers: [ProducerRange] = []) -> RecordRun {
-        let run = RecordRun(producerCapacity: producers.count, key: key, reserving: 64)
+        var run = RecordRun(producerCapacity: producers.count, key: key, reserving: 64)
         for (index, value) in values.enumerated() {
             Array("key \(index)".utf8).withUnsafeBytes { key in
                 value.withUnsafeBytes { run.append(key: key, value: $0) }

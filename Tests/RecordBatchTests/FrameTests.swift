@@ -9,7 +9,7 @@ struct FrameTests {
     private typealias Record = (key: [UInt8], value: [UInt8])
 
     private func run(_ records: [Record], producers: [ProducerRange] = []) -> RecordRun {
-        let run = RecordRun(producerCapacity: producers.count, reserving: 64)
+        var run = RecordRun(producerCapacity: producers.count, reserving: 64)
         for record in records {
             record.key.withUnsafeBytes { key in
                 record.value.withUnsafeBytes { value in run.append(key: key, value: value) }
@@ -55,7 +55,7 @@ struct FrameTests {
     func inPlace() {
         // Where `fill` wrote a value, and where the frame has it.
         var written: UnsafeRawPointer?
-        let run = RecordRun(reserving: 100_000)
+        var run = RecordRun(reserving: 100_000)
         run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 50_000) { value in
             value.initializeMemory(as: UInt8.self, repeating: 7)
             written = UnsafeRawPointer(value.baseAddress)
@@ -87,7 +87,7 @@ struct FrameTests {
             bytes += RecordRun.size(index: index, keyCount: record.key.count, valueCount: record.value.count)
         }
         for reserved in [bytes, 1] {
-            let run = RecordRun(reserving: reserved)
+            var run = RecordRun(reserving: reserved)
             for record in records {
                 record.key.withUnsafeBytes { key in
                     record.value.withUnsafeBytes { value in run.append(key: key, value: value) }
@@ -101,7 +101,7 @@ struct FrameTests {
     @Test("a record whose value can't be written was never there")
     func refusedValue() throws {
         struct Refusal: Error {}
-        let run = run(records)
+        var run = run(records)
         let before = (run.count, run.byteCount, run.userBytes)
         #expect(throws: Refusal.self) {
             try run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), valueCount: 9000) { value in
@@ -153,7 +153,7 @@ struct FrameTests {
     @Test("a record whose value can't be written was never there")
     func rollback() throws {
         struct Failure: Error {}
-        let run = run(records)
+        var run = run(records)
         #expect(throws: Failure.self) {
             let key = [UInt8](repeating: 1, count: 3)
             try key.withUnsafeBytes { (key: UnsafeRawBufferPointer) throws in

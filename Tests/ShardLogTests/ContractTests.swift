@@ -59,6 +59,7 @@ struct ContractTests {
                 appenders.append(try await log.openAppender(shard, expecting: nil))
             }
             let results = AsyncStream.makeStream(of: (shard: Int, Result<Position, ShardLogError>).self)
+            let teller = Teller { results.continuation.yield(($0, $1)) }
             log.together {
                 for number in 0..<30 {
                     let shard = number % 3
@@ -67,7 +68,7 @@ struct ContractTests {
                             results.continuation.yield((shard, result.map { $0[0] }))
                         }
                     } else {
-                        appenders[shard].append(frame(number)) { results.continuation.yield((shard, $0)) }
+                        appenders[shard].append(frame(number), tag: shard, caller: teller)
                     }
                 }
             }

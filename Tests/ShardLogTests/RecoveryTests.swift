@@ -134,7 +134,7 @@ struct RecoveryTests {
         defer { folder.remove() }
         _ = try await fill(folder, 3, bytes: 100)
         let whole = [UInt8](frame(77, bytes: 100).bytes)
-        let run = RecordRun(reserving: 20_000)
+        var run = RecordRun(reserving: 20_000)
         let value = [UInt8](repeating: 0x2E, count: 6000) + whole + [UInt8](repeating: 0x2E, count: 6000)
         value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
         let outer = FrameEncoder.seal(

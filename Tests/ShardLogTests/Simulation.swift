@@ -215,7 +215,7 @@ final class Simulation {
     private func appender(_ ref: ShardRef) throws -> EmbeddedAppender? {
         if let appender = shards[ref]?.appender { return appender }
         guard let log, let folder = try? log.find(ref) else { return nil }
-        let box = Mutex<Result<LogRequest.Outcome, ShardLogError>?>(nil)
+        let box = Mutex<Result<LogCall.Outcome, ShardLogError>?>(nil)
         log.thread.add(
             LogRequest(folder, .open(expecting: nil) { result in box.withLock { $0 = result } })
         )
@@ -246,7 +246,7 @@ final class Simulation {
             simulation.shards[ref]?.answer(attempt, result)
         }
         if frames.count == 1 {
-            appender.append(frames[0]) { answered($0.map { [$0] }) }
+            appender.append(frames[0], tag: attempt, caller: Teller { answered($1.map { [$0] }) })
         } else {
             appender.append(frames, completion: answered)
         }
@@ -344,7 +344,7 @@ final class Simulation {
         let time = model.anyArrival(&dice)
         guard let first = try? log.trimmed(folder, arrivedBefore: time) else { return }
         let asked = shards[ref]?.askTrim(before: time)
-        let box = Mutex<Result<LogRequest.Outcome, ShardLogError>?>(nil)
+        let box = Mutex<Result<LogCall.Outcome, ShardLogError>?>(nil)
         log.thread.add(
             LogRequest(folder, .trim(first: first) { result in box.withLock { $0 = result } })
         )

@@ -6,7 +6,7 @@ import ShardLog
 
 /// A frame of one record that holds its number.
 func frame(_ number: Int, bytes: Int = 16, arrival: Int64 = 0, key: FrameKey? = nil) -> AppendFrame {
-    let run = RecordRun(key: key, reserving: bytes + 32)
+    var run = RecordRun(key: key, reserving: bytes + 32)
     let value = Array("\(number) ".utf8) + [UInt8](repeating: 0x2E, count: bytes)
     value.withUnsafeBytes { run.append(key: UnsafeRawBufferPointer(start: nil, count: 0), value: $0) }
     return AppendFrame(
@@ -91,4 +91,13 @@ struct TemporaryFolder: Sendable {
         return try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
             .filter { $0.pathExtension == "log" }.sorted { $0.path < $1.path }
     }
+}
+
+/// Passes on how appends of single frames ended.
+final class Teller: AppendCaller {
+    private let told: @Sendable (Int, Result<Position, ShardLogError>) -> Void
+
+    init(_ told: @escaping @Sendable (Int, Result<Position, ShardLogError>) -> Void) { self.told = told }
+
+    func appended(_ tag: Int, _ result: Result<Position, ShardLogError>) { told(tag, result) }
 }

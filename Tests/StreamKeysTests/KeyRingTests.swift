@@ -39,7 +39,7 @@ extension KeyRing {
 }
 
 func frame(_ text: String, _ key: FrameKey?) -> [UInt8] {
-    let run = RecordRun(key: key, reserving: 100)
+    var run = RecordRun(key: key, reserving: 100)
     Array(text.utf8).withUnsafeBytes { run.append(key: $0, value: $0) }
     let frame = FrameEncoder.seal(
         [run],

@@ -1,4 +1,4 @@
-// Checksums and codecs that want the processor's own instructions. Every function has a portable path and picks at run time.
+// Checksums, codecs and hints that want the processor's own instructions. Every function has a portable path and picks at run time.
 #ifndef CCHECKSUMS_H
 #define CCHECKSUMS_H
 
@@ -25,5 +25,12 @@ size_t millrace_json_plain(const uint8_t *_Nullable text, size_t count);
 
 // MD5 (RFC 1321): places partition keys, protects nothing.
 void millrace_md5(const void *_Nullable bytes, size_t count, void *_Nonnull out16);
+
+// Asks for memory that is about to be changed, so that it is at hand by then. A hint: the memory need not be there any more.
+static inline void millrace_prefetch(const void *_Nonnull bytes, size_t count) {
+    enum { LINE = 64 };
+    uintptr_t first = (uintptr_t)bytes / LINE * LINE;
+    for (uintptr_t at = first; at < (uintptr_t)bytes + count; at += LINE) __builtin_prefetch((const void *)at, 1);
+}
 
 #endif

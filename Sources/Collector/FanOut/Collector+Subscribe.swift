@@ -116,7 +116,6 @@ extension Collector {
         meters.eventRecords.add(records)
         meters.eventBytes.add(bytes)
         meters.eventsBehind.note(Int(behind), at: now())
-        let traffic = stream.traffic[shard].meters
-        traffic.answered(records: records, bytes: bytes)
+        stream.traffic[shard].meters.answered(records: records, bytes: bytes)
     }
 }

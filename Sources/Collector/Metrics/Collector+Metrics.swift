@@ -181,7 +181,7 @@ extension Collector {
         }
     }
 
-    private static func value(_ metric: ShardLevelMetric, _ meters: ShardMeters, _ now: Int64) -> Int {
+    private static func value(_ metric: ShardLevelMetric, _ meters: borrowing ShardMeters, _ now: Int64) -> Int {
         switch metric {
         case .incomingBytes: meters.incomingBytes.value
         case .incomingRecords: meters.incomingRecords.value

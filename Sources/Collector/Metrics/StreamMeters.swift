@@ -60,7 +60,7 @@ final class StreamMeters: Sendable {
 
 /// Counts what happened to one shard: the seven metrics of EnableEnhancedMonitoring. They are always counted, and shown where a
 /// stream asks for them.
-final class ShardMeters: Sendable {
+struct ShardMeters: ~Copyable, Sendable {
     let incomingBytes = Counter()
     let incomingRecords = Counter()
     let outgoingBytes = Counter()

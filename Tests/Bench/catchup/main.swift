@@ -19,7 +19,7 @@ func cpuSeconds() -> Double {
 }
 
 func frame() -> FrameBytes {
-    let run = RecordRun(reserving: 500 * 1070)
+    var run = RecordRun(reserving: 500 * 1070)
     let value = (0..<1024).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     for index in 0..<500 {
         Array("partition-key-\(index)".utf8).withUnsafeBytes { key in

@@ -17,7 +17,7 @@ func microseconds() -> Double {
 }
 
 func run(records: Int, bytes: Int, key: FrameKey?) -> RecordRun {
-    let run = RecordRun(key: key, reserving: records * (bytes + 40))
+    var run = RecordRun(key: key, reserving: records * (bytes + 40))
     let value = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     for index in 0..<records {
         Array("partition-key-\(index)".utf8).withUnsafeBytes { key in

@@ -16,3 +16,9 @@ int millrace_write_out(int file, int waits) {
 int millrace_keep_blocks(int mapped, int kept) {
     return mallopt(M_MMAP_THRESHOLD, mapped) && mallopt(M_TRIM_THRESHOLD, kept) ? 0 : -1;
 }
+
+int millrace_pass_cache(int file, int passes) {
+    int flags = fcntl(file, F_GETFL);
+    if (flags < 0) return -1;
+    return fcntl(file, F_SETFL, passes ? flags | O_DIRECT : flags & ~O_DIRECT);
+}

@@ -188,7 +188,7 @@ struct PutJob {
         for (index, part) in round.parts.enumerated() {
             guard case .placed = join.verdict(index) else { continue }
             userBytes += part.userBytes
-            routes.places[part.slot].traffic.meters.stored(records: part.count, bytes: part.userBytes)
+            routes.traffic[part.slot].meters.stored(records: part.count, bytes: part.userBytes)
         }
     }
 

@@ -57,7 +57,9 @@ final class PutJoin: AppendCaller, @unchecked Sendable {
 
     /// Asks a part's writer to take it.
     func enqueue(_ run: RecordRun, _ part: Int, _ sifting: ShardWriter.Sifting?) -> ShardWriter.Admission {
-        prefetch(behind: part)
+        prefetch(behind: part + ShardWriter.ahead)
+        let later = part + ShardWriter.ahead
+        if later < writers.count { routes.writers[slot(later)].prefetchAppender() }
         return routes.writers[slot(part)].enqueue(run, sifting: sifting, part: part, of: self)
     }
 

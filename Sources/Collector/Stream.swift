@@ -6,22 +6,23 @@ import Synchronization
 
 /// The open shards' writers, sorted by hash range: finding one is a binary search.
 struct Routes: Sendable {
-    /// What an answer tells of a shard, and counts.
+    /// What an answer tells of a shard.
     struct Place {
         let created: UInt64
         let id: ShardID
-        let traffic: ShardTraffic
     }
 
     private let starts: [UInt128]
     let writers: [ShardWriter]
-    /// Of each writer: apart, for its own memory is that of the threads which append.
+    /// Of each writer, as its traffic: apart, for its own memory is that of the threads which append.
     let places: [Place]
+    let traffic: [ShardTraffic]
 
     init(_ writers: [ShardWriter]) {
         self.writers = writers.sorted { $0.shard.range.start < $1.shard.range.start }
         starts = self.writers.map(\.shard.range.start.value)
-        places = self.writers.map { Place(created: $0.shard.created, id: $0.shard.id, traffic: $0.traffic) }
+        places = self.writers.map { Place(created: $0.shard.created, id: $0.shard.id) }
+        traffic = self.writers.map(\.traffic)
     }
 
     /// The index of the writer that takes the key.

@@ -1,5 +1,6 @@
 import CPOSIX
 import Glibc
+import Synchronization
 
 /// The machine's file system.
 public struct POSIXDisk: Disk {
@@ -79,6 +80,7 @@ public struct POSIXDisk: Disk {
 final class POSIXFile: DiskFile {
     let path: String
     private let file: Int32
+    private let passesCache = Atomic(false)
 
     init(_ path: String, _ access: DiskAccess) throws(DiskError) {
         let flags =
@@ -137,6 +139,8 @@ final class POSIXFile: DiskFile {
             var written = pwritev(file, vectors.baseAddress!, Int32(count), offset)
             if written < 0 {
                 if errno == EINTR { continue }
+                // Not in whole blocks of this file system, or the rest of a write that was cut short.
+                if errno == EINVAL, goesThroughCache() { continue }
                 throw DiskError("pwritev", path)
             }
             offset += off_t(written)
@@ -154,6 +158,7 @@ final class POSIXFile: DiskFile {
             let count = pread(file, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + off_t(done))
             if count < 0 {
                 if errno == EINTR { continue }
+                if errno == EINVAL, goesThroughCache() { continue }
                 throw DiskError("pread", path)
             }
             if count == 0 { break }
@@ -177,6 +182,16 @@ final class POSIXFile: DiskFile {
         case ENOSYS, EPERM, EINVAL, ESPIPE: return
         default: throw DiskError("sync_file_range", path)
         }
+    }
+
+    func passCache() {
+        // A file system that can't writes as ever.
+        passesCache.store(millrace_pass_cache(file, 1) == 0, ordering: .relaxed)
+    }
+
+    /// Ends what `passCache` began; false when it had not begun, or goes on.
+    private func goesThroughCache() -> Bool {
+        passesCache.exchange(false, ordering: .relaxed) && millrace_pass_cache(file, 0) == 0
     }
 
     func truncate(to size: UInt64) throws(DiskError) {

@@ -32,8 +32,8 @@ final class CommitPart: @unchecked Sendable {
     var owner = 0
     /// The tail before the group.
     private(set) var durableTail: UInt64 = 0
-    /// Where the shard's next frame is kept in memory: a hint.
-    private var framesEnd: UnsafeRawPointer?
+    /// Where the shard's next frame is kept in memory.
+    private var hints: (head: UnsafeRawPointer, end: UnsafeRawPointer)?
     /// From so many bytes on the frames are written where they stay.
     private var directBytes = 0
 
@@ -50,13 +50,15 @@ final class CommitPart: @unchecked Sendable {
         durableTail = state.tail
         first = state.first
         owner = state.owner
-        framesEnd = state.recent.end
+        hints = state.recent.hints
     }
 
     /// Asks for the memory that showing it needs.
     func prefetch() {
         shard.prefetch()
-        if let framesEnd { millrace_prefetch(framesEnd, 1) }
+        guard let hints else { return }
+        millrace_prefetch(hints.head, 1)
+        millrace_prefetch(hints.end, 1)
     }
 
     /// Lets go of all that the group had of the shard.

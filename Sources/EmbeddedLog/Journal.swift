@@ -1,15 +1,17 @@
 import CChecksums
 import DiskIO
 import Logging
+import ShardLog
 import Synchronization
 
 /// Makes a group that touches many shards durable with one sync.
 ///
 ///     DIRECTORY/journal/<generation, 16 hexadecimal digits>.journal
-///         0 u32 'MRJN' | 4 u8 version = 1 | 3 zeros | 8 u64 generation | 16 u64 first sequence
-///         | 24 u32 CRC-32C of the 24 bytes before | 4 zeros | 32 groups
+///         0 u32 'MRJN' | 4 u8 version = 2 | 3 zeros | 8 u64 generation | 16 u64 first sequence
+///         | 24 u32 CRC-32C of the 24 bytes before | zeros | 4096 groups
 ///
-/// Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
+/// In version 1 the groups begin at 32. Nobody reads a group but after a crash, so it goes to the disk past the page cache, where
+/// the file system can: 1,000 active shards cost 4 % less. Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
 /// is then used again: writing over bytes that are there is faster to sync than appending, since no size changes.
 ///
 /// A group whose write or sync failed may be on the disk all the same. The next file's first sequence says that it does not
@@ -18,13 +20,18 @@ final class Journal: Sendable {
     static let folder = "journal"
     static let suffix = ".journal"
     private static let magic: UInt32 = 0x4E4A_524D
-    static let header: UInt64 = 32
+    private static let header = 32
+    private static let version: UInt8 = 2
+    /// Everything is written in whole blocks of so many bytes.
+    static let block = 4096
 
     private struct File {
         var generation: UInt64
         var file: any DiskFile
         /// Where the next group goes.
         var end: UInt64
+        /// As far as the file reaches.
+        var size: UInt64
         /// Shards with frames in it.
         var shards: [ShardFolder] = []
     }
@@ -47,6 +54,11 @@ final class Journal: Sendable {
         /// A group failed: a new file must say so first.
         var isBroken = false
     }
+
+    /// So far ahead of a small group the file is made, and of zeros.
+    private static let aheadBytes: UInt64 = 1 << 20
+    /// From so many bytes on a group costs more than making the file longer.
+    private static let smallBytes = 256 << 10
 
     private let directory: String
     private let disk: any Disk
@@ -92,21 +104,37 @@ final class Journal: Sendable {
     func write(_ group: JournalGroup, of shards: some Sequence<ShardFolder>) throws(DiskError) {
         try state.withLock { state throws(DiskError) in
             if state.current.map({ $0.end >= fileBytes }) ?? true { try begin(&state) }
-            guard let file = state.current else { return }
+            guard var file = state.current else { return }
             // Also a group that fails has taken its number: the next file starts behind it.
             do throws(DiskError) {
+                try lengthen(&file, for: group)
                 try group.write(to: file.file, at: file.end, generation: file.generation, sequence: state.nextSequence)
             } catch {
                 state.isBroken = true
                 throw error
             }
             state.nextSequence += 1
-            state.current?.end += UInt64(group.count)
+            file.end += UInt64(group.length)
+            file.size = max(file.size, file.end)
+            state.current = file
             for shard in shards where shard.committing.journal != file.generation {
                 shard.committing.journal = file.generation
                 state.current?.shards.append(shard)
             }
         }
+    }
+
+    /// Makes the file longer than a small group needs. To sync a group that stands in a file's middle takes half of the time: no
+    /// size changes. What is written anew stands in the file's middle anyway.
+    private func lengthen(_ file: inout File, for group: JournalGroup) throws(DiskError) {
+        let (first, block) = (file.end + UInt64(group.length), UInt64(Self.block))
+        guard group.length < Self.smallBytes, file.size < first, first < fileBytes else { return }
+        let end = (min(first + Self.aheadBytes, fileBytes) + block - 1) / block * block
+        let zeros = FrameMemory(count: Int(end - first), alignment: Self.block)
+        zeros.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        try file.file.write(UnsafeRawBufferPointer(zeros.bytes), at: first)
+        extendLifetime(zeros)
+        file.size = end
     }
 
     /// Makes the last group durable. After a failure it counts for nothing.
@@ -144,20 +172,33 @@ final class Journal: Sendable {
         } else {
             file = try disk.open(target, .replace)
         }
-        var bytes: [UInt8] = []
-        bytes.append(little: Self.magic)
-        bytes += [1, 0, 0, 0]
-        bytes.append(little: generation)
-        bytes.append(little: state.nextSequence)
-        bytes.append(little: Self.checksum(bytes))
-        bytes.append(little: UInt32(0))
-        try file.write(bytes, at: 0)
+        file.passCache()
+        let size = max(try file.size(), UInt64(Self.block))
+        try Self.writeHeader(generation, firstSequence: state.nextSequence, to: file)
         try disk.syncFolder(directory + "/" + Self.folder)
         if let current = state.current {
             state.full.append(Full(generation: current.generation, shards: current.shards))
         }
         state.nextGeneration += 1
-        state.current = File(generation: generation, file: file, end: Self.header)
+        state.current = File(generation: generation, file: file, end: UInt64(Self.block), size: size)
+    }
+
+    private static func writeHeader(
+        _ generation: UInt64,
+        firstSequence: UInt64,
+        to file: any DiskFile
+    ) throws(DiskError) {
+        var bytes: [UInt8] = []
+        bytes.append(little: magic)
+        bytes += [version, 0, 0, 0]
+        bytes.append(little: generation)
+        bytes.append(little: firstSequence)
+        bytes.append(little: checksum(bytes))
+        let memory = FrameMemory(count: block, alignment: block)
+        memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        memory.bytes.copyBytes(from: bytes)
+        try file.write(UnsafeRawBufferPointer(memory.bytes), at: 0)
+        extendLifetime(memory)
     }
 
     /// Moves a free file; false when there is none.
@@ -238,7 +279,7 @@ final class Journal: Sendable {
         var begun: [(generation: UInt64, firstSequence: UInt64)] = []
         for generation in generations {
             let file = try disk.open(path(directory, generation), .read)
-            let first = firstSequence(try file.read(Int(header), at: 0), generation)
+            let first = firstSequence(try file.read(header, at: 0), generation)
             if let first { begun.append((generation, first)) }
         }
         for (index, file) in begun.enumerated() {
@@ -266,7 +307,7 @@ final class Journal: Sendable {
 
     /// What a file's header says; nil when the file was never begun.
     private static func firstSequence(_ bytes: [UInt8], _ generation: UInt64) -> UInt64? {
-        guard bytes.count >= Int(header), bytes.load(UInt32.self, 0) == magic, bytes[4] == 1,
+        guard bytes.count >= header, bytes.load(UInt32.self, 0) == magic, (1...version).contains(bytes[4]),
             bytes.load(UInt64.self, 8) == generation, bytes.load(UInt32.self, 24) == checksum(bytes)
         else { return nil }
         return bytes.load(UInt64.self, 16)
@@ -278,7 +319,7 @@ final class Journal: Sendable {
         let bytes = try file.read(Int(try file.size()), at: 0)
         guard let firstSequence = firstSequence(bytes, generation) else { return nil }
         var content = Content(bytes: bytes, groups: [])
-        var at = Int(header)
+        var at = bytes[4] == 1 ? header : block
         var next = firstSequence
         while let group = JournalGroup.read(bytes, at: at, generation: generation), group.sequence == next {
             content.groups.append((group.sequence, group.entries))

@@ -4,11 +4,11 @@ import ShardLog
 
 /// What a commit group did to many shards, in one piece.
 ///
-///      0 u32 'MRJG'        8 u64 generation of the file     24 u64 length of the group, a multiple of 8
-///      4 u32 CRC-32C      16 u64 sequence of the group      32 entries, one behind the other
+///      0 u32 'MRJG'        8 u64 generation of the file     24 u64 length of the group, whole blocks
+///      4 u32 CRC-32C      16 u64 sequence of the group      32 entries, one behind the other, then zeros
 ///
 /// The checksum covers all from byte 8 on; a group whose generation is not its file's was left there by a former use of the
-/// file. An entry is padded to a multiple of 8:
+/// file. In a file of version 1 a group ends with its last entry. An entry is padded to a multiple of 8:
 ///
 ///      0 u8 kind: 1 frames, 2 trim      8 u64 segment's base              24 u32 bytes of frames
 ///      1 u8 bytes of the stream's name 16 u64 position of the frames,     28 u32 0
@@ -24,12 +24,27 @@ struct JournalGroup {
     /// Bytes of it.
     private(set) var count = header
 
-    init(reserving count: Int = 0) { memory = FrameMemory(count: Self.header + count) }
+    /// Whether the frames stay in its memory. Of a small group that is mostly nothing.
+    private let keepsFrames: Bool
+
+    init(reserving count: Int = 0) {
+        memory = Self.blocks(Self.header + count)
+        keepsFrames = Self.header + count >= Journal.block / 2
+    }
 
     var isEmpty: Bool { count == Self.header }
 
-    /// Frames that stand one behind the other in one segment. They get their bytes in the group's memory: that is kept for as
-    /// long as the journal alone has them, and then nothing else is kept with it.
+    /// Bytes that it takes in the file: it is written in whole blocks, from memory that begins with one.
+    var length: Int { Self.wholeBlocks(count) }
+
+    private static func wholeBlocks(_ count: Int) -> Int { (count + Journal.block - 1) / Journal.block * Journal.block }
+
+    private static func blocks(_ count: Int) -> FrameMemory {
+        FrameMemory(count: wholeBlocks(count), alignment: Journal.block)
+    }
+
+    /// Frames that stand one behind the other in one segment. They get their bytes in the group's memory, or in memory of their
+    /// own: that is kept for as long as the journal alone has them, and then nothing else is kept with it.
     mutating func append(
         _ frames: inout [RecentFrames.Entry],
         _ range: Range<Int>,
@@ -42,8 +57,9 @@ struct JournalGroup {
         for index in range {
             let frame = frames[index].bytes.unsafeBytes
             UnsafeMutableRawBufferPointer(rebasing: memory.bytes[at..<at + frame.count]).copyMemory(from: frame)
-            frames[index].bytes = FrameBytes(memory, at..<at + frame.count)
-            at += frame.count
+            let end = at + frame.count
+            frames[index].bytes = keepsFrames ? FrameBytes(memory, at..<end) : frames[index].bytes.compact
+            at = end
         }
     }
 
@@ -79,7 +95,7 @@ struct JournalGroup {
 
     /// Takes memory for twice of what is asked for.
     private mutating func grow(keeping used: Int) {
-        let larger = FrameMemory(count: 2 * count)
+        let larger = Self.blocks(2 * count)
         larger.bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory.bytes[..<used]))
         memory = larger
     }
@@ -91,7 +107,8 @@ struct JournalGroup {
         generation: UInt64,
         sequence: UInt64
     ) throws(DiskError) {
-        let bytes = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<count])
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<length])
+        UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).initializeMemory(as: UInt8.self, repeating: 0)
         bytes.storeBytes(of: Self.magic.littleEndian, toByteOffset: 0, as: UInt32.self)
         bytes.storeBytes(of: generation.littleEndian, toByteOffset: 8, as: UInt64.self)
         bytes.storeBytes(of: sequence.littleEndian, toByteOffset: 16, as: UInt64.self)
@@ -129,8 +146,10 @@ struct JournalGroup {
         var at = offset + header
         let end = offset + length
         while at < end {
+            let kind = bytes[at]
+            if kind == 0 { break }
             guard at + entryHeader <= end else { return nil }
-            let (kind, nameLength) = (bytes[at], Int(bytes[at + 1]))
+            let nameLength = Int(bytes[at + 1])
             let count = Int(bytes.load(UInt32.self, at + 24))
             let frames = at + entryHeader + nameLength
             guard kind == 1 || kind == 2, frames + count <= end else { return nil }

@@ -26,10 +26,12 @@ struct RecentFrames: Sendable {
     /// The position of the first frame; nil without one.
     var first: UInt64? { head < entries.count ? entries[head].position : nil }
 
-    /// Where the next one will stand, if memory is not taken anew by then: to be asked for, never to be read.
-    var end: UnsafeRawPointer? {
+    /// Where adding the next one will write, if memory is not taken anew by then: to be asked for, never to be read.
+    var hints: (head: UnsafeRawPointer, end: UnsafeRawPointer)? {
         entries.withUnsafeBufferPointer { entries in
-            entries.baseAddress.map { UnsafeRawPointer($0 + entries.count) }
+            guard let base = entries.baseAddress else { return nil }
+            // An array's own fields stand right in front of its elements.
+            return (UnsafeRawPointer(base) - 1, UnsafeRawPointer(base + entries.count))
         }
     }
 

@@ -6,9 +6,9 @@ public final class FrameMemory: @unchecked Sendable {
     /// All of it. It begins with whatever was there before.
     public let bytes: UnsafeMutableRawBufferPointer
 
-    /// Takes so many bytes.
-    public init(count: Int) {
-        bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: MemoryLayout<UInt64>.alignment)
+    /// Takes so many bytes, from a multiple of `alignment` on.
+    public init(count: Int, alignment: Int = MemoryLayout<UInt64>.alignment) {
+        bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: alignment)
     }
 
     deinit { bytes.deallocate() }

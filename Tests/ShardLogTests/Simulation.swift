@@ -46,7 +46,7 @@ final class Simulation {
         configuration.directBytes = dice.pick([1, 400, 2_000, .max])
         configuration.applyBytes = dice.pick([1, 600, 5_000])
         configuration.memoryBytes = dice.pick([0, 500, 20_000])
-        configuration.journalFileBytes = dice.pick([200, 2_000, 20_000])
+        configuration.journalFileBytes = dice.pick([200, 9_000, 40_000])
         configuration.tightBytes = dice.pick([0, 10_000])
         configuration.syncAllShards = dice.pick([1, 100])
         configuration.unmarkedBytes = dice.pick([1, 3_000, 100_000])

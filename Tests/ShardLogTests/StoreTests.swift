@@ -1,3 +1,4 @@
+import CChecksums
 import DiskIO
 import Foundation
 import Logging
@@ -173,6 +174,70 @@ struct StoreTests {
         #expect(try Journal.generations("/log", on: disk) == [1, 2, 3, 4])
         for generation in 1...3 { try journal.release(UInt64(generation)) }
         #expect(try Journal.generations("/log", on: disk) == [2, 3, 4])
+    }
+
+    @Test("the journal is written in whole blocks, and made long enough for the small groups to come")
+    func journalBlocks() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeFolders("/log/journal")
+        let journal = Journal(directory: "/log", disk: disk, fileBytes: 10 << 20, nextGeneration: 1)
+        var sizes: [UInt64] = []
+        for position in 1...3 {
+            var group = JournalGroup()
+            group.append(first: UInt64(position), of: shard)
+            #expect(group.length == Journal.block)
+            try journal.write(group, of: [])
+            try journal.sync()
+            sizes.append(try disk.open(Journal.path("/log", 1), .read).size())
+        }
+        #expect(sizes[0] > UInt64(100 * Journal.block) && Set(sizes).count == 1)
+        let content = try #require(try Journal.read("/log", 1, on: disk))
+        #expect(content.groups.map(\.sequence) == [1, 2, 3])
+        #expect(content.groups.flatMap(\.entries).map(\.position) == [1, 2, 3])
+    }
+
+    @Test("of a journal's group of any size all entries are read, and nothing of what fills its last block")
+    func journalPadding() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeFolders("/log/journal")
+        let journal = Journal(directory: "/log", disk: disk, fileBytes: 100 << 20, nextGeneration: 1)
+        // An entry of a trim takes 40 bytes with this name: all remainders of a block come.
+        let counts = Array(1...250)
+        for count in counts {
+            var group = JournalGroup()
+            for position in 1...count { group.append(first: UInt64(position), of: shard) }
+            try journal.write(group, of: [])
+            try journal.sync()
+        }
+        let content = try #require(try Journal.read("/log", 1, on: disk))
+        #expect(content.groups.map(\.entries.count) == counts)
+        #expect(content.groups.allSatisfy { $0.entries.map(\.position) == (1...UInt64($0.entries.count)).map { $0 } })
+    }
+
+    @Test("a journal of version 1, whose groups follow each other without a gap, is read")
+    func formerJournal() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.makeFolders("/log/journal")
+        var bytes = Array("MRJN".utf8) + [1, 0, 0, 0]
+        bytes.append(little: UInt64(7))
+        bytes.append(little: UInt64(40))
+        bytes.append(little: millrace_crc32c(0, bytes, 24))
+        bytes.append(little: UInt32(0))
+        for position in 1...2 {
+            var group = JournalGroup()
+            group.append(first: UInt64(position), of: shard)
+            let scratch = try disk.open("/scratch", .replace)
+            try group.write(to: scratch, at: 0, generation: 7, sequence: UInt64(39 + position))
+            var former = try scratch.read(group.count, at: 0)
+            withUnsafeBytes(of: UInt64(group.count).littleEndian) { former.replaceSubrange(24..<32, with: $0) }
+            let crc = millrace_crc32c(0, Array(former[8...]), former.count - 8)
+            withUnsafeBytes(of: crc.littleEndian) { former.replaceSubrange(4..<8, with: $0) }
+            bytes += former
+        }
+        try disk.open(Journal.path("/log", 7), .createNew).write(bytes, at: 0)
+        let content = try #require(try Journal.read("/log", 7, on: disk))
+        #expect(content.groups.map(\.sequence) == [40, 41])
+        #expect(content.groups.flatMap(\.entries).map(\.position) == [1, 2])
     }
 
     @Test("a caller of the pool does its own work only: it never waits for another's slow job")

@@ -59,7 +59,7 @@ struct ThreadedFaultTests {
         configuration.directBytes = dice.pick([400, 1_000])
         configuration.applyBytes = dice.pick([1, 600])
         configuration.memoryBytes = dice.pick([0, 20_000])
-        configuration.journalFileBytes = dice.pick([500, 3_000])
+        configuration.journalFileBytes = dice.pick([500, 12_000])
         configuration.journalFiles = 1
         configuration.tightBytes = 0
         configuration.syncAllShards = dice.pick([1, 100])

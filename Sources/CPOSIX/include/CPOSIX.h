@@ -10,6 +10,9 @@ int millrace_syncfs(int file);
 // with errno.
 int millrace_write_out(int file, int waits);
 
+// Sets or takes away O_DIRECT of an open file, see open(2) and fcntl(2): 0, or -1 with errno.
+int millrace_pass_cache(int file, int passes);
+
 // mallopt(3): from how many bytes on a block is mapped for itself, and how many free bytes at a heap's end are kept. 0, or -1.
 int millrace_keep_blocks(int mapped, int kept);
 

@@ -250,30 +250,15 @@ final class Settler: Sendable {
 
     /// One sync of the file system is cheaper than hundreds of files.
     private func syncAll(_ full: Journal.Full) throws(DiskError) -> [ShardRef: TailMark] {
-        var (marks, begun) = ([ShardRef: TailMark](), [(shard: ShardFolder, writes: Int)]())
-        for shard in full.shards {
-            let started: (mark: TailMark?, applied: ShardFolder.Applied?, writes: Int)?
-            do throws(DiskError) {
-                started = try shard.files.withLock { files throws(DiskError) in
-                    try shard.repairIfNeeded(&files, from: journal)
-                    return try shard.beginSettling(&files)
-                }
-            } catch {
-                guard shard.isGone else { throw error }
-                started = nil
-            }
-            guard let started else { continue }
-            applied(shard, started.applied)
-            marks[shard.ref] = started.mark
-            begun.append((shard, started.writes))
-        }
         // Whichever file it fails for: also of shards that only the newer files of the journal have.
         let others = journal.shards.map { shard in
             (shard, shard.files.withLock { (isDirty: $0.isDirty, writes: $0.writes) })
         }
+        var begun: [Begun] = []
+        var refusal: DiskError?
         do throws(DiskError) {
-            try writeOut(begun.map(\.shard))
-            try anyFile.syncAll()
+            refusal = try writeOut(full.shards, &begun)
+            if refusal == nil { try anyFile.syncAll() }
         } catch {
             for (shard, former) in others {
                 shard.files.withLock { files in
@@ -287,22 +272,53 @@ final class Settler: Sendable {
             }
             throw error
         }
-        for (shard, writes) in begun {
+        if let refusal { throw refusal }
+        var marks: [ShardRef: TailMark] = [:]
+        for (shard, mark, writes) in begun {
+            marks[shard.ref] = mark
             try shard.files.withLock { files throws(DiskError) in try shard.settled(&files, writes: writes) }
         }
         return marks
     }
 
-    /// Writes to the disk what `syncAll` would write at once: a few files at a time, so that a sync of the journal finds no
-    /// more than those before it.
-    private func writeOut(_ shards: [ShardFolder]) throws(DiskError) {
+    /// A shard whose frames are written into its files, before they are synced.
+    private typealias Begun = (shard: ShardFolder, mark: TailMark?, writes: Int)
+
+    /// Writes shards' frames into their files, and hands to the disk what `syncAll` would write at once: while the next ones'
+    /// are copied, and a few files at a time, so that a sync of the journal finds no more than those before it. Returns why a
+    /// file does not take them; throws when the disk has lost what a file had taken.
+    private func writeOut(_ shards: [ShardFolder], _ begun: inout [Begun]) throws(DiskError) -> DiskError? {
         let ahead = 8
-        for index in 0..<(shards.count + ahead) {
-            if index < shards.count { try shards[index].files.withLock { $0.active }?.writeOut(waits: false) }
-            guard index >= ahead else { continue }
-            let shard = shards[index - ahead]
-            try shard.files.withLock { files throws(DiskError) in try shard.waitForWriting(&files) }
+        for shard in shards {
+            do throws(DiskError) {
+                guard let next = try begin(shard) else { continue }
+                begun.append(next)
+            } catch {
+                return error
+            }
+            try shard.files.withLock { $0.active }?.writeOut(waits: false)
+            if begun.count > ahead { try waitForWriting(begun[begun.count - 1 - ahead].shard) }
         }
+        for (shard, _, _) in begun.suffix(ahead) { try waitForWriting(shard) }
+        return nil
+    }
+
+    private func begin(_ shard: ShardFolder) throws(DiskError) -> Begun? {
+        do throws(DiskError) {
+            return try shard.files.withLock { files throws(DiskError) in
+                try shard.repairIfNeeded(&files, from: journal)
+                let started = try shard.beginSettling(&files)
+                applied(shard, started.applied)
+                return (shard, started.mark, started.writes)
+            }
+        } catch {
+            if shard.isGone { return nil }
+            throw error
+        }
+    }
+
+    private func waitForWriting(_ shard: ShardFolder) throws(DiskError) {
+        try shard.files.withLock { files throws(DiskError) in try shard.waitForWriting(&files) }
     }
 
     private func settle(_ shard: ShardFolder) throws(DiskError) -> TailMark? {

@@ -11,7 +11,7 @@ import Synchronization
 ///         | 24 u32 CRC-32C of the 24 bytes before | zeros | 4096 groups
 ///
 /// In version 1 the groups begin at 32. Nobody reads a group but after a crash, so it goes to the disk past the page cache, where
-/// the file system can: 1,000 active shards cost 4 % less. Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
+/// the file system can: with 1,000 active shards that saves 9 % of the processor time. Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
 /// is then used again: writing over bytes that are there is faster to sync than appending, since no size changes.
 ///
 /// A group whose write or sync failed may be on the disk all the same. The next file's first sequence says that it does not

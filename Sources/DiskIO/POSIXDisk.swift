@@ -140,7 +140,7 @@ final class POSIXFile: DiskFile {
             if written < 0 {
                 if errno == EINTR { continue }
                 // Not in whole blocks of this file system, or the rest of a write that was cut short.
-                if errno == EINVAL, goesThroughCache() { continue }
+                if errno == EINVAL || errno == EOPNOTSUPP, goesThroughCache() { continue }
                 throw DiskError("pwritev", path)
             }
             offset += off_t(written)

@@ -54,9 +54,9 @@ final class CommitGroup {
         if near < ended.requests.count { ended.requests[near].shard.prefetch() }
     }
 
-    /// Bytes that the journal's entries will take, about.
+    /// Bytes that the journal's entries will take, about: a part has one as a rule, and a stream's name is short.
     var journaledBytes: Int {
-        parts.reduce(0) { $0 + ($1.isJournaled ? 224 + ($1.isDirect ? 0 : $1.frameBytes) : 0) }
+        parts.reduce(0) { $0 + ($1.isJournaled ? 80 + ($1.isDirect ? 0 : $1.frameBytes) : 0) }
     }
 
     private static func plan(

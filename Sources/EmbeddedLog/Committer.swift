@@ -99,13 +99,9 @@ final class Committer: Sendable {
             try part.shard.files.withLock { files throws(DiskError) in
                 try part.shard.repairIfNeeded(&files, from: journal)
                 do throws(DiskError) {
-                    let applied = try part.shard.write(
-                        part.frames,
-                        into: part.segments,
-                        synced: part.durableTail,
-                        &files
-                    )
-                    settler.applied(part.shard, applied)
+                    try part.shard.write(part.frames, into: part.segments, synced: part.durableTail, &files) {
+                        settler.applied(part.shard, $0)
+                    }
                     isWritten = true
                     try part.shard.sync(&files)
                     try part.shard.syncName(&files)

@@ -27,7 +27,8 @@ public final class EmbeddedLog: ShardLog {
         /// Shards whose active file is kept open, about: 512.
         public var openFileLimit: Int
         /// Bytes of recent frames that are kept in memory for readers at the tail: 32 MiB. Frames that stand in the journal
-        /// alone are in memory, too, whatever this says: as much as two journal files at most.
+        /// alone are in memory, too, whatever this says: as much as two journal files at most. And what is kept of a settled
+        /// journal file's frames keeps the memory of their groups: as much as one more.
         public var memoryBytes = 32 << 20
         /// What a commit group has of a shard is written directly when it is so much: 64 KiB.
         public var directBytes = 64 << 10

@@ -11,7 +11,9 @@ import Synchronization
 ///         | 24 u32 CRC-32C of the 24 bytes before | zeros | 4096 groups
 ///
 /// In version 1 the groups begin at 32. Nobody reads a group but after a crash, so it goes to the disk past the page cache, where
-/// the file system can: with 1,000 active shards that saves 9 % of the processor time. Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
+/// the file system can: with 1,000 active shards that saves 9 % of the processor time.
+///
+/// Groups are appended to the newest file. A full one waits until all that it holds is synced in the segments (`release`), and
 /// is then used again: writing over bytes that are there is faster to sync than appending, since no size changes.
 ///
 /// A group whose write or sync failed may be on the disk all the same. The next file's first sequence says that it does not
@@ -307,10 +309,21 @@ final class Journal: Sendable {
 
     /// What a file's header says; nil when the file was never begun.
     private static func firstSequence(_ bytes: [UInt8], _ generation: UInt64) -> UInt64? {
-        guard bytes.count >= header, bytes.load(UInt32.self, 0) == magic, (1...version).contains(bytes[4]),
-            bytes.load(UInt64.self, 8) == generation, bytes.load(UInt32.self, 24) == checksum(bytes)
-        else { return nil }
+        guard isBegun(bytes, generation), (1...version).contains(bytes[4]) else { return nil }
         return bytes.load(UInt64.self, 16)
+    }
+
+    private static func isBegun(_ bytes: [UInt8], _ generation: UInt64) -> Bool {
+        bytes.count >= header && bytes.load(UInt32.self, 0) == magic && bytes.load(UInt64.self, 8) == generation
+            && bytes.load(UInt32.self, 24) == checksum(bytes)
+    }
+
+    /// The version of a file that another Millrace has begun and this one can't read; nil for any other file.
+    static func foreignVersion(_ directory: String, _ generation: UInt64, on disk: any Disk) throws(DiskError) -> UInt8?
+    {
+        let bytes = try disk.open(path(directory, generation), .read).read(header, at: 0)
+        guard isBegun(bytes, generation), !(1...version).contains(bytes[4]) else { return nil }
+        return bytes[4]
     }
 
     /// The whole groups of a file; nil when it was never begun.

@@ -28,7 +28,7 @@ struct JournalReplay {
         var nextGeneration: UInt64
     }
 
-    /// Throws `DiskError`.
+    /// Throws `DiskError`, and `ShardLogError.corrupt` when another version wrote the journal: nothing is touched then.
     func run() throws -> Result {
         var (marks, isClean) = try readMarks()
         let folder = directory + "/" + Journal.folder
@@ -38,6 +38,13 @@ struct JournalReplay {
             // From here on it is not.
             if isClean { try writeMarks(marks) }
             return Result(marks: marks, isClean: isClean, nextGeneration: 1)
+        }
+        for generation in generations {
+            guard let version = try Journal.foreignVersion(directory, generation, on: disk) else { continue }
+            throw ShardLogError.corrupt(
+                "\(Journal.path(directory, generation)): journal version \(version) is not known: start the Millrace that wrote it, and "
+                    + "stop it in order"
+            )
         }
         isClean = false
 

@@ -95,8 +95,7 @@ final class Settler: Sendable {
     }
 
     /// Frames of a shard are in their files now. Those that are not have to stay in memory.
-    func applied(_ shard: ShardFolder, _ applied: ShardFolder.Applied?) {
-        guard let applied else { return }
+    func applied(_ shard: ShardFolder, _ applied: ShardFolder.Applied) {
         let isFull = state.withLock { state in
             state.kept.append((shard, applied.through, applied.bytes))
             state.keptBytes += applied.bytes
@@ -213,7 +212,7 @@ final class Settler: Sendable {
             try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
                 do throws(DiskError) {
-                    applied(shard, try shard.apply(&files))
+                    try shard.apply(&files) { applied(shard, $0) }
                 } catch {
                     guard shard.isGone else { throw error }
                 }
@@ -307,8 +306,7 @@ final class Settler: Sendable {
         do throws(DiskError) {
             return try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
-                let started = try shard.beginSettling(&files)
-                applied(shard, started.applied)
+                let started = try shard.beginSettling(&files) { applied(shard, $0) }
                 return (shard, started.mark, started.writes)
             }
         } catch {
@@ -325,9 +323,7 @@ final class Settler: Sendable {
         do throws(DiskError) {
             return try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
-                let settled = try shard.settle(&files)
-                applied(shard, settled.applied)
-                return settled.mark
+                return try shard.settle(&files) { applied(shard, $0) }
             }
         } catch {
             if shard.isGone { return nil }

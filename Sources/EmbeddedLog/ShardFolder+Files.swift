@@ -12,11 +12,13 @@ extension ShardFolder {
         var bytes: Int
     }
 
-    /// Writes the frames that stand in the journal alone into their segments. They are durable there after `settle`. Returns what
-    /// was written; nil when there was nothing.
-    func apply(_ files: inout Files) throws(DiskError) -> Applied? {
+    /// Who is told of them, whatever fails behind.
+    typealias Report = (Applied) -> Void
+
+    /// Writes the frames that stand in the journal alone into their segments. They are durable there after `settle`.
+    func apply(_ files: inout Files, _ report: Report) throws(DiskError) {
         let taken = ifLoaded { ($0.recent.unapplied, $0.recent.unappliedBytes, $0.segments) }
-        guard let (frames, bytes, segments) = taken, let last = frames.last else { return nil }
+        guard let (frames, bytes, segments) = taken, let last = frames.last else { return }
         var rest = frames
         while let first = rest.first {
             guard let at = segments.index(of: first.position) else {
@@ -36,23 +38,23 @@ extension ShardFolder {
             state.recent.markApplied(through: last.position)
             state.applied = state.mark(through: last)
         }
-        return Applied(through: last.position, bytes: bytes)
+        report(Applied(through: last.position, bytes: bytes))
     }
 
-    /// Makes durable in the segments what the journal has of the shard. Returns what is synced then, nil when the shard is
-    /// gone or has nothing, and what was written.
-    func settle(_ files: inout Files) throws(DiskError) -> (mark: TailMark?, applied: Applied?) {
-        let applied = try apply(&files)
-        guard let mark = ifLoaded({ $0.applied }) ?? nil else { return (nil, applied) }
+    /// Makes durable in the segments what the journal has of the shard. Returns what is synced then; nil when the shard is
+    /// gone, or has nothing.
+    func settle(_ files: inout Files, _ report: Report) throws(DiskError) -> TailMark? {
+        try apply(&files, report)
+        guard let mark = ifLoaded({ $0.applied }) ?? nil else { return nil }
         if files.isDirty { try sync(&files) }
         try syncName(&files)
-        return (mark, applied)
+        return mark
     }
 
     /// What `settle` does, but for the sync: that of the whole file system follows, and `settled`.
-    func beginSettling(_ files: inout Files) throws(DiskError) -> (mark: TailMark?, applied: Applied?, writes: Int) {
-        let applied = try apply(&files)
-        return (ifLoaded({ $0.applied }) ?? nil, applied, files.writes)
+    func beginSettling(_ files: inout Files, _ report: Report) throws(DiskError) -> (mark: TailMark?, writes: Int) {
+        try apply(&files, report)
+        return (ifLoaded({ $0.applied }) ?? nil, files.writes)
     }
 
     /// The file system is synced. Throws when something failed since `beginSettling`.
@@ -63,14 +65,15 @@ extension ShardFolder {
     }
 
     /// Writes frames of a commit group, the first of them behind `synced` bytes of its segment that a crash leaves whole.
-    /// They are durable after `sync`. Returns what stood in the journal alone and was written before them.
+    /// They are durable after `sync`. What stands in the journal alone is written before them.
     func write(
         _ frames: [RecentFrames.Entry],
         into segments: [Segment],
         synced: UInt64,
-        _ files: inout Files
-    ) throws(DiskError) -> Applied? {
-        let applied = try apply(&files)
+        _ files: inout Files,
+        _ report: Report
+    ) throws(DiskError) {
+        try apply(&files, report)
         for frame in frames {
             guard let at = segments.index(of: frame.position) else { continue }
             let segment = segments[at]
@@ -86,7 +89,6 @@ extension ShardFolder {
                 )
             }
         }
-        return applied
     }
 
     /// Makes the file durable that was written last.

@@ -123,6 +123,9 @@ public struct StoreCheck {
         guard disk.exists(directory + "/" + Journal.folder) else { return [] }
         var shards: Set<ShardRef> = []
         for generation in try Journal.generations(directory, on: disk) {
+            if let version = try Journal.foreignVersion(directory, generation, on: disk) {
+                found(.damage, Journal.path(directory, generation), 4, "journal version \(version) is not known")
+            }
             guard let content = try Journal.read(directory, generation, on: disk) else { continue }
             summary.journalGroups += content.groups.count
             for group in content.groups { for entry in group.entries { shards.insert(entry.shard) } }

@@ -56,6 +56,41 @@ struct FailedSyncTests {
         func lock() throws(DiskError) -> Bool { try file.lock() }
     }
 
+    @Test("leaves no frame in memory for ever: what its file has taken makes room for others, once it is synced")
+    func memory() throws {
+        let disk = SimulatedDisk(seed: 1)
+        var configuration = EmbeddedLog.Configuration()
+        configuration.syncThreads = 0
+        configuration.memoryBytes = 0
+        let log = try EmbeddedLog.open(
+            directory: "/log",
+            disk: disk,
+            configuration: configuration,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let shard = ShardRef(stream: "s-1", index: 0)
+        try log.create(shard)
+        let folder = try log.find(shard)
+        log.thread.add(
+            LogRequest(
+                folder,
+                .open(expecting: nil) { result in
+                    guard case .success(let outcome) = result else { return }
+                    EmbeddedAppender(shard: folder, owner: outcome.owner, tail: outcome.tail, thread: log.thread)
+                        .append([frame(1)]) { _ in }
+                }
+            )
+        )
+        while log.thread.turn() {}
+        #expect(folder.ifLoaded { $0.recent.unapplied.count } == 1)
+        disk.setFaults(SimulatedDisk.Faults(sync: 1))
+        log.finish()
+        #expect(folder.ifLoaded { $0.recent.unapplied.count } == 0)
+        disk.setFaults(SimulatedDisk.Faults())
+        log.finish()
+        #expect(folder.ifLoaded { $0.recent.first == nil } == true)
+    }
+
     /// The system tells of an error once: whoever else synced the file in between would be told, and not the commit.
     @Test("is told to the commit whose frames it loses: nobody else gets at a file between its write and its sync")
     func alone() throws {

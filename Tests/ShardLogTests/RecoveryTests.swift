@@ -188,6 +188,25 @@ struct RecoveryTests {
         #expect(try Data(contentsOf: segment) == bytes)
     }
 
+    @Test("a journal that another version wrote is refused, and kept")
+    func foreignJournal() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        _ = try await fill(folder, 1)
+        var header = Array("MRJN".utf8) + [3, 0, 0, 0]
+        header.append(little: UInt64(9))
+        header.append(little: UInt64(1))
+        header.append(little: millrace_crc32c(0, header, 24))
+        let path = Journal.path(folder.path + "/log", 9)
+        try Data(header + [UInt8](repeating: 0, count: 4068)).write(to: URL(fileURLWithPath: path))
+        #expect {
+            _ = try folder.reopen()
+        } throws: { error in
+            if case ShardLogError.corrupt(let why) = error { why.contains("version 3") } else { false }
+        }
+        #expect(FileManager.default.fileExists(atPath: path))
+    }
+
     @Test("a segment that stands where the next one goes is not overwritten")
     func neverOverwrites() async throws {
         let folder = try TemporaryFolder()

@@ -97,7 +97,7 @@ extension FuzzTarget {
                 let size = put.dataCount(entry, bytes)
                 let before = run.userBytes
                 do {
-                    try put.append(entry, bytes, to: run)
+                    try put.append(entry, bytes, to: &run)
                 } catch {
                     fatalError("good base64 is refused: \(error)")
                 }

@@ -56,18 +56,23 @@ struct FailedSyncTests {
         func lock() throws(DiskError) -> Bool { try file.lock() }
     }
 
-    @Test("leaves no frame in memory for ever: what its file has taken makes room for others, once it is synced")
-    func memory() throws {
-        let disk = SimulatedDisk(seed: 1)
+    /// A log without threads of its own.
+    private func open(_ disk: any Disk, _ change: (inout EmbeddedLog.Configuration) -> Void) throws -> EmbeddedLog {
         var configuration = EmbeddedLog.Configuration()
         configuration.syncThreads = 0
-        configuration.memoryBytes = 0
-        let log = try EmbeddedLog.open(
+        change(&configuration)
+        return try EmbeddedLog.open(
             directory: "/log",
             disk: disk,
             configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
+    }
+
+    @Test("leaves no frame in memory for ever: what its file has taken makes room for others, once it is synced")
+    func memory() throws {
+        let disk = SimulatedDisk(seed: 1)
+        let log = try open(disk) { $0.memoryBytes = 0 }
         let shard = ShardRef(stream: "s-1", index: 0)
         try log.create(shard)
         let folder = try log.find(shard)
@@ -96,16 +101,7 @@ struct FailedSyncTests {
     func alone() throws {
         let disk = SimulatedDisk(seed: 1)
         let watched = WatchedDisk(disk)
-        var configuration = EmbeddedLog.Configuration()
-        configuration.syncThreads = 0
-        configuration.directBytes = 1
-        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        let log = try EmbeddedLog.open(
-            directory: "/log",
-            disk: watched,
-            configuration: configuration,
-            logger: logger
-        )
+        let log = try open(watched) { $0.directBytes = 1 }
         let shards = (0..<2).map { ShardRef(stream: "s-1", index: UInt32($0)) }
         let outcomes = Mutex<[UInt32: Bool]>([:])
         for shard in shards {

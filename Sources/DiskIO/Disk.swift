@@ -62,11 +62,11 @@ public protocol DiskFile: AnyObject, Sendable {
     func writeOut(waits: Bool) throws(DiskError)
     /// Cuts the file, or lengthens it with zeros.
     func truncate(to size: UInt64) throws(DiskError)
-    /// Asks that what is written goes to the disk past the page cache (O_DIRECT), where the file system can: for bytes that nobody
-    /// reads, written in whole blocks. Place, size and memory of a write must be multiples of the disk's blocks, of 4096 bytes as a
-    /// rule; where one is not, or is read through this file, all go through the cache again. It says nothing of what is durable:
-    /// `sync` is needed as ever. See: man 2 open.
-    func passCache()
+    /// Asks that what is written goes to the disk past the page cache (O_DIRECT), where the file system can, or through it again:
+    /// for bytes that nobody reads soon, written in whole blocks. Place, size and memory of a write must be multiples of the disk's
+    /// blocks, of 4096 bytes as a rule; where one is not, or is read through this file, all go through the cache from then on. It
+    /// says nothing of what is durable: `sync` is needed as ever. See: man 2 open.
+    func passCache(_ passes: Bool)
     /// Takes the file for this process alone; false when another one has it.
     func lock() throws(DiskError) -> Bool
 }
@@ -104,7 +104,7 @@ extension Disk {
 
 extension DiskFile {
     /// Nothing: all is written as ever.
-    public func passCache() {}
+    public func passCache(_ passes: Bool) {}
 
     /// Writes all bytes at an offset.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(DiskError) {

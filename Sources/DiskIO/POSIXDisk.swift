@@ -81,6 +81,8 @@ final class POSIXFile: DiskFile {
     let path: String
     private let file: Int32
     private let passesCache = Atomic(false)
+    /// The file system can't, or not with the writes that there are.
+    private let cannotPass = Atomic(false)
 
     init(_ path: String, _ access: DiskAccess) throws(DiskError) {
         let flags =
@@ -184,14 +186,18 @@ final class POSIXFile: DiskFile {
         }
     }
 
-    func passCache() {
-        // A file system that can't writes as ever.
-        passesCache.store(millrace_pass_cache(file, 1) == 0, ordering: .relaxed)
+    func passCache(_ passes: Bool) {
+        if passesCache.load(ordering: .relaxed) == passes || cannotPass.load(ordering: .relaxed) { return }
+        let isDone = millrace_pass_cache(file, passes ? 1 : 0) == 0
+        if isDone { passesCache.store(passes, ordering: .relaxed) } else { cannotPass.store(true, ordering: .relaxed) }
     }
 
-    /// Ends what `passCache` began; false when it had not begun, or goes on.
+    /// Ends what `passCache` began, for good; false when it had not begun, or goes on.
     private func goesThroughCache() -> Bool {
-        passesCache.exchange(false, ordering: .relaxed) && millrace_pass_cache(file, 0) == 0
+        guard passesCache.load(ordering: .relaxed) else { return false }
+        passCache(false)
+        cannotPass.store(true, ordering: .relaxed)
+        return !passesCache.load(ordering: .relaxed)
     }
 
     func truncate(to size: UInt64) throws(DiskError) {

@@ -102,6 +102,9 @@ extension EmbeddedLog {
             let slab = try reader.page(at: offset, maxBytes: maxBytes)
             return (slab, reader.damage)
         }
+        _ = folder.ifLoaded { state in
+            if segment.base == state.segments.last?.base { state.isRead = true }
+        }
         for found in damage { tell(found, folder, segment) }
         if let version = damage.lazy.compactMap(\.newerVersion).first, result == nil {
             throw .corrupt(

@@ -33,7 +33,10 @@ public final class EmbeddedLog: ShardLog {
         /// What a commit group has of a shard is written directly when it is so much: 64 KiB.
         public var directBytes = 64 << 10
         /// So much of a shard waits in memory at most before it is written into its segment: 64 KiB.
-        public var applyBytes = 64 << 10
+        public var applyBytes = 128 << 10
+        /// What is moved of a shard from the journal at once goes past the page cache when it is so much, unless somebody reads
+        /// the shard from its file meanwhile: 32 KiB.
+        public var passingBytes = 32 << 10
         /// A journal file is full when it is so large: 64 MiB.
         public var journalFileBytes: UInt64 = 64 << 20
         /// With less free than this on the disk nothing goes through the journal: what is acknowledged must not need more
@@ -65,6 +68,7 @@ public final class EmbeddedLog: ShardLog {
     let thread: CommitThread
     let settler: Settler
     let logger: Logger
+    private let passingBytes: Int
     let pages = PageCache()
     /// Held while the log is open.
     private let lock: Mutex<(any DiskFile)?>
@@ -112,6 +116,7 @@ public final class EmbeddedLog: ShardLog {
             lock,
             CommitThread(committer, patience: configuration.patience),
             settler,
+            passingBytes: configuration.passingBytes,
             logger
         )
         try log.scan(replay)
@@ -126,6 +131,7 @@ public final class EmbeddedLog: ShardLog {
         _ lock: any DiskFile,
         _ thread: CommitThread,
         _ settler: Settler,
+        passingBytes: Int,
         _ logger: Logger
     ) {
         self.directory = directory
@@ -133,6 +139,7 @@ public final class EmbeddedLog: ShardLog {
         self.lock = Mutex(lock)
         self.thread = thread
         self.settler = settler
+        self.passingBytes = passingBytes
         self.logger = logger
     }
 
@@ -167,6 +174,7 @@ public final class EmbeddedLog: ShardLog {
                     path: path + "/" + name,
                     mark: replay.marks[ref],
                     isClean: replay.isClean,
+                    passingBytes: passingBytes,
                     disk: disk,
                     logger: logger
                 )
@@ -202,7 +210,13 @@ public final class EmbeddedLog: ShardLog {
         try Self.translating { () throws(DiskError) in try disk.makeFolders(path) }
         shards.withLock { shards in
             if shards[shard] == nil {
-                shards[shard] = ShardFolder(ref: shard, path: path, disk: disk, logger: logger)
+                shards[shard] = ShardFolder(
+                    ref: shard,
+                    path: path,
+                    passingBytes: passingBytes,
+                    disk: disk,
+                    logger: logger
+                )
             }
         }
     }

@@ -174,7 +174,7 @@ final class Journal: Sendable {
         } else {
             file = try disk.open(target, .replace)
         }
-        file.passCache()
+        file.passCache(true)
         let size = max(try file.size(), UInt64(Self.block))
         try Self.writeHeader(generation, firstSequence: state.nextSequence, to: file)
         try disk.syncFolder(directory + "/" + Self.folder)

@@ -3,13 +3,16 @@ import RecordBatch
 
 /// One file of a shard's log. Its name is its base, the position of its first byte, in 16 hexadecimal digits.
 ///
-///     0 u32 'MRSG' | 4 u8 version = 1 | 5 zeros | 8 u64 base | 16 zeros | 64 frames, one behind the other
+///     0 u32 'MRSG' | 4 u8 version = 1 | 5 zeros | 8 u64 base | 16 zeros | 64 frames, one behind the other | zeros
 ///
+/// The zeros, up to a multiple of 4096, stand only where the last frames were written in whole blocks (`SegmentBlocks`).
 /// A frame's position is the base plus its offset in the file, so finding one by position needs no index.
 struct Segment: Sendable, Equatable {
     static let header: UInt64 = 64
     static let magic: [UInt8] = Array("MRSG".utf8)
     static let suffix = ".log"
+    /// What is written past the page cache is written in whole blocks of so many bytes.
+    static let block = 4096
 
     var base: UInt64
     /// Acknowledged bytes, the header included.
@@ -40,6 +43,12 @@ struct Segment: Sendable, Equatable {
         var bytes = magic + [1, 0, 0, 0]
         withUnsafeBytes(of: base.littleEndian) { bytes += $0 }
         return bytes + [UInt8](repeating: 0, count: Int(header) - bytes.count)
+    }
+
+    /// Whether what stands from an offset on is no more than the zeros of a last block.
+    static func isPadding(_ file: any DiskFile, from offset: UInt64, to size: UInt64) throws(DiskError) -> Bool {
+        guard size % UInt64(block) == 0, offset < size, size - offset < block else { return false }
+        return try file.read(Int(size - offset), at: offset).allSatisfy { $0 == 0 }
     }
 
     static func isHeader(_ bytes: [UInt8], base: UInt64) -> Bool { bytes == headerBytes(base: base) }

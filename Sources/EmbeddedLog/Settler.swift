@@ -283,24 +283,46 @@ final class Settler: Sendable {
     /// A shard whose frames are written into its files, before they are synced.
     private typealias Begun = (shard: ShardFolder, mark: TailMark?, writes: Int)
 
+    /// So many threads write at once: one alone waits for the disk half of the time.
+    private static let writers = 2
+
     /// Writes shards' frames into their files, and hands to the disk what `syncAll` would write at once: while the next ones'
     /// are copied, and a few files at a time, so that a sync of the journal finds no more than those before it. Returns why a
     /// file does not take them; throws when the disk has lost what a file had taken.
     private func writeOut(_ shards: [ShardFolder], _ begun: inout [Begun]) throws(DiskError) -> DiskError? {
-        let ahead = 8
-        for shard in shards {
+        let next = Atomic(0)
+        let results = Mutex<(begun: [Begun], refusal: DiskError?, failure: DiskError?)>(([], nil, nil))
+        pool.run(min(Self.writers, shards.count)) { _ in
+            var own: [Begun] = []
             do throws(DiskError) {
-                guard let next = try begin(shard) else { continue }
-                begun.append(next)
+                while results.withLock({ $0.refusal == nil && $0.failure == nil }) {
+                    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                    guard index < shards.count else { break }
+                    let shard = shards[index]
+                    do throws(DiskError) {
+                        guard let begun = try self.begin(shard) else { continue }
+                        own.append(begun)
+                    } catch {
+                        results.withLock { $0.refusal = error }
+                        break
+                    }
+                    try shard.files.withLock { $0.active }?.writeOut(waits: false)
+                    if own.count > Self.ahead { try self.waitForWriting(own[own.count - 1 - Self.ahead].shard) }
+                }
+                for (shard, _, _) in own.suffix(Self.ahead) { try self.waitForWriting(shard) }
             } catch {
-                return error
+                results.withLock { $0.failure = error }
             }
-            try shard.files.withLock { $0.active }?.writeOut(waits: false)
-            if begun.count > ahead { try waitForWriting(begun[begun.count - 1 - ahead].shard) }
+            results.withLock { $0.begun += own }
         }
-        for (shard, _, _) in begun.suffix(ahead) { try waitForWriting(shard) }
-        return nil
+        let refusal: DiskError?, failure: DiskError?
+        (begun, refusal, failure) = results.withLock { $0 }
+        if let failure { throw failure }
+        return refusal
     }
+
+    /// A thread waits for the disk to have a file when it has begun so many others.
+    private static let ahead = 8
 
     private func begin(_ shard: ShardFolder) throws(DiskError) -> Begun? {
         do throws(DiskError) {

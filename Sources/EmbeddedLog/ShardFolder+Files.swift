@@ -17,8 +17,12 @@ extension ShardFolder {
 
     /// Writes the frames that stand in the journal alone into their segments. They are durable there after `settle`.
     func apply(_ files: inout Files, _ report: Report) throws(DiskError) {
-        let taken = ifLoaded { ($0.recent.unapplied, $0.recent.unappliedBytes, $0.segments) }
-        guard let (frames, bytes, segments) = taken, let last = frames.last else { return }
+        let taken = ifLoaded { state in
+            defer { state.isRead = false }
+            return (state.recent.unapplied, state.recent.unappliedBytes, state.segments, state.isRead)
+        }
+        guard let (frames, bytes, segments, isRead) = taken, let last = frames.last else { return }
+        let tail = files.tail
         var rest = frames
         while let first = rest.first {
             guard let at = segments.index(of: first.position) else {
@@ -31,7 +35,14 @@ extension ShardFolder {
             let file = try open(segment, &files)
             files.isDirty = true
             files.writes += 1
-            try Self.write(rest[..<end], to: file, at: first.position - segment.base)
+            let (run, start) = (rest[..<end], first.position - segment.base)
+            // Who reads it from the file now will want this soon.
+            if !isRead, run.byteCount >= passingBytes {
+                files.tail = try SegmentBlocks.write(run, to: file, of: segment, at: start, behind: tail)
+            } else {
+                file.passCache(false)
+                try Self.write(run, to: file, at: start)
+            }
             rest = rest[end...]
         }
         _ = ifLoaded { state in
@@ -78,6 +89,7 @@ extension ShardFolder {
             guard let at = segments.index(of: frame.position) else { continue }
             let segment = segments[at]
             let file = try open(segment, &files)
+            file.passCache(false)
             let offset = frame.position - segment.base
             let start = max(synced, segment.first)
             try frame.bytes.withUnsafeBytes { bytes throws(DiskError) in
@@ -164,6 +176,7 @@ extension ShardFolder {
     /// A segment's file, made when there is none. The one before it is synced first: a segment that has a successor is trusted
     /// whole after a crash.
     private func open(_ segment: Segment, _ files: inout Files) throws(DiskError) -> any DiskFile {
+        files.tail = nil
         if let file = files.active, files.base == segment.base { return file }
         if files.active != nil || files.isDirty, files.base < segment.base { try sync(&files) }
         let isThere = ifLoaded { $0.newestFile.map { segment.base <= $0 } ?? false } ?? false
@@ -187,7 +200,7 @@ extension ShardFolder {
     }
 
     private func restore(_ files: inout Files, from journal: Journal) throws(DiskError) {
-        files.active = nil
+        (files.active, files.tail) = (nil, nil)
         // Those in memory alone are no loss.
         guard let (segments, first) = ifLoaded({ ($0.segments, $0.first) }) else { return }
         var touched: [UInt64: any DiskFile] = [:]
@@ -266,5 +279,13 @@ extension ShardFolder {
             }
         }
         if let failure { throw failure }
+    }
+}
+
+extension ArraySlice<RecentFrames.Entry> {
+    /// Of frames that stand one behind the other.
+    fileprivate var byteCount: Int {
+        guard let first, let last else { return 0 }
+        return Int(last.position - first.position) + last.bytes.count
     }
 }

@@ -38,6 +38,8 @@ final class ShardFolder: Sendable {
         var oldest: (first: UInt64, arrival: Int64)?
         /// Segments that are trimmed, and whose files are still there: a crash or an error came in between.
         var leftovers: [Segment] = []
+        /// Somebody has read the active segment's file since frames were last written there.
+        var isRead = false
         /// Positions of damage that was told of.
         var toldDamage: Set<UInt64> = []
 
@@ -83,6 +85,8 @@ final class ShardFolder: Sendable {
         var active: (any DiskFile)?
         /// Its segment.
         var base: UInt64 = 0
+        /// Its last block, where nothing was written since that was.
+        var tail: SegmentBlocks.Tail?
         /// Grows with every write.
         var writes = 0
         /// A segment's name is not durable yet.
@@ -119,6 +123,8 @@ final class ShardFolder: Sendable {
     /// What the last process knew to be synced.
     private let mark: TailMark?
     private let isClean: Bool
+    /// So many bytes at once go to the file past the page cache.
+    let passingBytes: Int
 
     static let closedName = "closed"
 
@@ -127,6 +133,7 @@ final class ShardFolder: Sendable {
         path: String,
         mark: TailMark? = nil,
         isClean: Bool = true,
+        passingBytes: Int,
         disk: any Disk,
         logger: Logger
     ) {
@@ -134,6 +141,7 @@ final class ShardFolder: Sendable {
         self.path = path
         self.mark = mark
         self.isClean = isClean
+        self.passingBytes = passingBytes
         self.disk = disk
         self.logger = logger
     }

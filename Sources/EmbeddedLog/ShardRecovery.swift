@@ -37,6 +37,10 @@ struct ShardRecovery {
             try disk.remove(path + "/" + segment.name)
             state.segments.removeAll { $0.base == segment.base }
         }
+        // The zeros of a last block are nothing that the next segment begins behind.
+        for (index, next) in state.segments.dropFirst().enumerated() {
+            state.segments[index].size = min(state.segments[index].size, next.base - state.segments[index].base)
+        }
         // Also when nothing was removed: the process before may not have lived to make its removals durable.
         if !isClean { try disk.syncFolder(path) }
         state.first = max(mark?.first ?? 0, state.segments.first?.first ?? 0)
@@ -66,6 +70,7 @@ struct ShardRecovery {
         let start = known(of: segment)
         var (index, last) = (SegmentIndex(), start == nil ? nil : mark?.last)
         var (from, size) = (start ?? Segment.header, segment.size)
+        var isCut = false
         while from < size {
             let end = try SegmentWalk(file: file, limit: size, verifies: true).run(from: from) { offset, header in
                 index.note(arrival: header.arrivalMilliseconds, offset: offset)
@@ -73,7 +78,13 @@ struct ShardRecovery {
                 return true
             }
             guard case .broken(let offset, let error) = end else { break }
-            if let next = try settle(file, segment, at: offset, error) { from = next } else { size = offset }
+            if try Segment.isPadding(file, from: offset, to: size) {
+                size = offset
+            } else if let next = try settle(file, segment, at: offset, error) {
+                from = next
+            } else {
+                (size, isCut) = (offset, true)
+            }
         }
         if size > start ?? 0 { try rewrite(file, from: start ?? 0, to: size) }
         // Also when nothing was written: what a process cut off may be there again after a power cut.
@@ -85,7 +96,7 @@ struct ShardRecovery {
         state.indexes[segment.base] = index
         state.indexedFrom = start ?? 0
         state.last = last
-        if size < segment.size, !state.isClosed { try skip(to: segment.end, &state) }
+        if isCut, !state.isClosed { try skip(to: segment.end, &state) }
     }
 
     /// Writes what was read once more. A sync that failed before the process was killed may have left bytes that can be read

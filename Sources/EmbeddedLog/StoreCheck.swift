@@ -148,10 +148,16 @@ public struct StoreCheck {
             segments[index].size = try disk.open(path + "/" + segments[index].name, .read).size()
         }
         var chain = Chain()
-        for (index, segment) in segments.enumerated() {
+        for (index, var segment) in segments.enumerated() {
             let isLast = index + 1 == segments.count
             if !isLast, segment.end > segments[index + 1].base {
-                found(.damage, path + "/" + segment.name, nil, "reaches into the next segment")
+                let size = segments[index + 1].base - segment.base
+                let file = try disk.open(path + "/" + segment.name, .read)
+                if try Segment.isPadding(file, from: size, to: segment.size) {
+                    segment.size = size
+                } else {
+                    found(.damage, path + "/" + segment.name, nil, "reaches into the next segment")
+                }
             }
             let synced = mark.map { $0.base == segment.base ? $0.size : $0.base > segment.base ? .max : 0 } ?? 0
             try check(
@@ -222,6 +228,7 @@ public struct StoreCheck {
                 return true
             }
             guard case .broken(let offset, let error) = end else { break }
+            if offset >= tearFrom, try Segment.isPadding(file, from: offset, to: segment.size) { break }
             if case .version(let version) = error {
                 found(.damage, name, offset, "a frame of version \(version): check with the program that wrote it")
                 return

@@ -51,7 +51,7 @@ struct DiskContract {
     func passesCache(_ kind: Kind) throws {
         let place = try kind.place()
         let file = try place.disk.open(place.path("a"), .createNew)
-        file.passCache()
+        file.passCache(true)
         let block = 4096
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 3 * block, alignment: block)
         defer { memory.deallocate() }

@@ -45,6 +45,7 @@ final class Simulation {
         configuration.syncThreads = 0
         configuration.directBytes = dice.pick([1, 400, 2_000, .max])
         configuration.applyBytes = dice.pick([1, 600, 5_000])
+        configuration.passingBytes = dice.pick([1, 1_000, .max])
         configuration.memoryBytes = dice.pick([0, 500, 20_000])
         configuration.journalFileBytes = dice.pick([200, 9_000, 40_000])
         configuration.tightBytes = dice.pick([0, 10_000])

@@ -58,6 +58,7 @@ struct ThreadedFaultTests {
         configuration.syncThreads = 4
         configuration.directBytes = dice.pick([400, 1_000])
         configuration.applyBytes = dice.pick([1, 600])
+        configuration.passingBytes = dice.pick([1, .max])
         configuration.memoryBytes = dice.pick([0, 20_000])
         configuration.journalFileBytes = dice.pick([500, 12_000])
         configuration.journalFiles = 1

@@ -1,0 +1,147 @@
+import DiskIO
+import Foundation
+import Logging
+import ShardLog
+import Synchronization
+import Testing
+
+@testable import EmbeddedLog
+
+@Suite("frames that are moved from the journal in whole blocks, past the page cache")
+struct BlockTests {
+    private let shard = ShardRef(stream: "s-1", index: 0)
+
+    private func open(_ folder: TemporaryFolder) throws -> EmbeddedLog {
+        var configuration = EmbeddedLog.Configuration(segmentBytes: 50_000)
+        (configuration.passingBytes, configuration.applyBytes, configuration.memoryBytes) = (1, 9_000, 0)
+        return try EmbeddedLog.open(
+            directory: folder.path + "/log",
+            configuration: configuration,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    /// Files of the shard, but for those that a log of any kind has.
+    private func leftovers(_ folder: TemporaryFolder) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/log/s-1/0").filter { name in
+            !name.hasSuffix(".log") && !name.hasSuffix(".index")
+        }
+    }
+
+    @Test(
+        "are all there after a stop and after a kill, the zeros of last blocks are no damage, and positions go on",
+        arguments: ["stop", "kill"],
+        [true, false]
+    )
+    func survive(end: String, hasTails: Bool) async throws {
+        let (folder, copy) = (try TemporaryFolder(), try TemporaryFolder())
+        defer {
+            folder.remove()
+            copy.remove()
+        }
+        let log = try open(folder)
+        try log.create(shard)
+        let appender = try await log.openAppender(shard, expecting: nil)
+        var positions: [Position] = []
+        var bytes = 0
+        for number in 0..<60 {
+            let next = frame(number, bytes: 1_000 + 97 * number, arrival: Int64(number))
+            bytes = next.bytes.count
+            positions += try await appender.append([next])
+        }
+        #expect(try await log.readAll(shard).map(\.position) == positions)
+        // What is being written there meanwhile the journal has, too.
+        if end == "kill" { try FileManager.default.copyItem(atPath: folder.path + "/log", toPath: copy.path + "/log") }
+        await log.close()
+
+        let left = end == "kill" ? copy : folder
+        let sizes = try left.segments(shard).map { try Data(contentsOf: $0).count }
+        #expect(sizes.count > 2 && sizes.contains { $0 % Segment.block == 0 }, "nothing was written in whole blocks")
+        if !hasTails { try? FileManager.default.removeItem(atPath: left.path + "/log/tails") }
+        // Of a segment that the journal alone has whole the index is there already: a note.
+        _ = try StoreCheck.run(directory: left.path + "/log") { if $0.kind == .damage { Issue.record("\($0)") } }
+
+        let again = try open(left)
+        #expect(try await again.readAll(shard).map(\.position) == positions)
+        #expect(try await again.readAll(shard).map(\.number) == Array(0..<60))
+        let segments = try #require(try again.find(shard).ifLoaded { $0.segments })
+        #expect(zip(segments, segments.dropFirst()).allSatisfy { $0.end == $1.base })
+        #expect(try left.segments(shard).count >= sizes.count && leftovers(left) == [])
+        let next = try await again.openAppender(shard, expecting: nil).append([frame(60, arrival: 60)])
+        // Behind the last frame, or at the beginning of a segment that begins there.
+        let tail = positions[59].rawValue + UInt64(bytes)
+        #expect(next[0].rawValue == tail || next[0].rawValue == tail + Segment.header)
+        #expect(try await again.readAll(shard).map(\.number) == Array(0...60))
+        await again.close()
+        _ = try StoreCheck.run(directory: left.path + "/log") { Issue.record("\($0)") }
+    }
+
+    @Test("end with zeros that are told from what a crash tore: of a torn block nothing is taken for padding")
+    func torn() async throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        let log = try open(folder)
+        try log.create(shard)
+        let appender = try await log.openAppender(shard, expecting: nil)
+        for number in 0..<12 { _ = try await appender.append([frame(10 + number, bytes: 1_000)]) }
+        await log.close()
+        let segment = try #require(try folder.segments(shard).last)
+        let whole = try Data(contentsOf: segment)
+        #expect(whole.count % Segment.block == 0)
+        let length = frame(10, bytes: 1_000).bytes.count
+        let end = Int(Segment.header) + 12 * length
+        // The last frame but for its first byte, a byte of the zeros, and a block of them too many.
+        for (at, byte, more, count) in [(end - length + 1, 0, 0, 11), (end + 5, 1, 0, 12), (end, 0, Segment.block, 12)]
+        {
+            for name in try leftovers(folder) {
+                try FileManager.default.removeItem(atPath: "\(folder.path)/log/s-1/0/\(name)")
+            }
+            for former in try folder.segments(shard) { try FileManager.default.removeItem(at: former) }
+            var torn = whole + Data(count: more)
+            if at < end { torn.replaceSubrange(at..<end, with: Data(count: end - at)) } else { torn[at] = UInt8(byte) }
+            try torn.write(to: segment)
+            let again = try folder.reopen()
+            #expect(
+                try await again.readAll(shard).map(\.number) == Array(10..<10 + count),
+                "\(at) of \(end), \(more) more"
+            )
+            await again.close()
+            #expect(try leftovers(folder).contains { $0.contains(".torn-") })
+        }
+    }
+
+    @Test("go through the page cache while somebody reads the shard from its file")
+    func readers() async throws {
+        let watched = WatchedDisk(SimulatedDisk(seed: 1))
+        let log = try EmbeddedLog.withoutThreads(watched) { configuration in
+            (configuration.passingBytes, configuration.applyBytes, configuration.memoryBytes) = (1, 1, 0)
+        }
+        try log.create(shard)
+        let folder = try log.find(shard)
+        let appender = Mutex<EmbeddedAppender?>(nil)
+        log.addAppender(folder) { opened in appender.withLock { $0 = opened } }
+        while log.thread.turn() {}
+        let ways = Mutex<[String]>([])
+        watched.callback.withLock { callback in
+            callback = { call in
+                let words = call.split(separator: " ")
+                guard words[1].hasSuffix(Segment.suffix), words[0] == "pass" || words[0] == "cache" else { return }
+                ways.withLock { $0.append(String(words[0])) }
+            }
+        }
+        /// How an append's frame came to its file.
+        func way(_ number: Int) throws -> String? {
+            let opened = try #require(appender.withLock { $0 })
+            opened.append([frame(number)]) { _ in }
+            while log.thread.turn() {}
+            return ways.withLock { $0.last }
+        }
+        #expect(try way(0) == "pass")
+        #expect(try way(1) == "pass")
+        #expect(try log.read(shard, from: .start, maxBytes: 1_000).frames.count == 2)
+        #expect(try way(2) == "cache")
+        #expect(try way(3) == "pass")
+        #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3])
+        log.finish()
+    }
+}

@@ -27,21 +27,22 @@ public final class EmbeddedLog: ShardLog {
         /// Shards whose active file is kept open, about: 512.
         public var openFileLimit: Int
         /// Bytes of recent frames that are kept in memory for readers at the tail: 32 MiB. Frames that stand in the journal
-        /// alone are in memory, too, whatever this says: as much as two journal files at most. And what is kept of a settled
-        /// journal file's frames keeps the memory of their groups: as much as one more.
+        /// alone are in memory, too, whatever this says: as much as two journal files at most. What is kept keeps the memory of
+        /// its group, and may be twice as much therefore.
         public var memoryBytes = 32 << 20
-        /// What a commit group has of a shard is written directly when it is so much: 64 KiB.
+        /// What a commit group has of a shard is written directly when it is so much: 64 KiB. It goes past the page cache as below.
         public var directBytes = 64 << 10
-        /// So much of a shard waits in memory at most before it is written into its segment: 64 KiB.
+        /// So much of a shard waits in memory at most before it is written into its segment: 128 KiB.
         public var applyBytes = 128 << 10
         /// What is moved of a shard from the journal at once goes past the page cache when it is so much, unless somebody reads
         /// the shard from its file meanwhile: 32 KiB.
         public var passingBytes = 32 << 10
-        /// A journal file is full when it is so large: 64 MiB.
-        public var journalFileBytes: UInt64 = 64 << 20
+        /// A journal file is full when it is so large: 128 MiB. Of 1,000 active shards each has some 128 KiB then, which cost half
+        /// of what twice 64 KiB do.
+        public var journalFileBytes: UInt64 = 128 << 20
         /// With less free than this on the disk nothing goes through the journal: what is acknowledged must not need more
-        /// room later. 128 MiB.
-        public var tightBytes: UInt64 = 128 << 20
+        /// room later. 256 MiB, two journal files.
+        public var tightBytes: UInt64 = 256 << 20
         /// All segments together take no more than this, about: appends are refused until retention, or a deletion, has made
         /// room, for nothing is let go of before its time. nil: what the disk has.
         public var storeBytes: UInt64?

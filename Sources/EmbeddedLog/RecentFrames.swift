@@ -64,6 +64,18 @@ struct RecentFrames: Sendable {
         drop()
     }
 
+    /// Lets go of the oldest frames that are in their files, until the others of those are no more than so many bytes. Returns
+    /// how many they are.
+    mutating func drop(keeping limit: Int) -> Int {
+        var (kept, first) = (0, applied)
+        while first > head, kept + entries[first - 1].bytes.count <= limit {
+            kept += entries[first - 1].bytes.count
+            first -= 1
+        }
+        if first > head { drop(through: entries[first - 1].position) }
+        return kept
+    }
+
     private mutating func drop() {
         while head < applied, entries[head].position < floor {
             entries[head].bytes = .none

@@ -1,5 +1,6 @@
 import CChecksums
 import DiskIO
+import RecordBatch
 import ShardLog
 
 /// Writes frames into a segment in whole blocks, past the page cache.
@@ -28,13 +29,17 @@ enum SegmentBlocks {
 
     /// Writes frames that stand one behind the other, and returns the last block then.
     ///
-    /// - Parameter tail: the last block as it is; when it is not known, it is read.
+    /// - Parameters:
+    ///   - tail: the last block as it is; when it is not known, it is read.
+    ///   - unsyncedBytes: what stands in front of the first one and is not synced, for the frames' stamps; nil for those that
+    ///     are durable already, and have none.
     static func write(
         _ frames: ArraySlice<RecentFrames.Entry>,
         to file: any DiskFile,
         of segment: Segment,
         at start: UInt64,
-        behind tail: Tail?
+        behind tail: Tail?,
+        unsyncedBytes: Int? = nil
     ) throws(DiskError) -> Tail {
         var (rest, offset) = (frames, start)
         let known = tail.flatMap { $0.ends(segment, at: start) ? $0 : nil }
@@ -49,7 +54,8 @@ enum SegmentBlocks {
                 return false
             }
             let piece = rest[..<(end ?? rest.endIndex)]
-            tail = try write(piece, bytes, to: file, behind: tail)
+            let unsynced = unsyncedBytes.map { $0 + Int(offset - start) }
+            tail = try write(piece, bytes, to: file, behind: tail, unsyncedBytes: unsynced)
             offset += UInt64(bytes)
             rest = rest[piece.endIndex...]
         }
@@ -60,7 +66,8 @@ enum SegmentBlocks {
         _ frames: ArraySlice<RecentFrames.Entry>,
         _ bytes: Int,
         to file: any DiskFile,
-        behind tail: Tail
+        behind tail: Tail,
+        unsyncedBytes: Int?
     ) throws(DiskError) -> Tail {
         let block = Segment.block
         let count = tail.bytes.count + bytes
@@ -71,10 +78,15 @@ enum SegmentBlocks {
         for index in frames.indices {
             if index + ahead < frames.endIndex {
                 let next = frames[index + ahead].bytes.unsafeBytes
-                if let start = next.baseAddress { millrace_prefetch(start, next.count) }
+                if let start = next.baseAddress { millrace_prefetch_for_reading(start, next.count) }
             }
-            let frame = frames[index].bytes
-            UnsafeMutableRawBufferPointer(rebasing: memory.bytes[at...]).copyMemory(from: frame.unsafeBytes)
+            let frame = frames[index].bytes.unsafeBytes
+            let place = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[at..<at + frame.count])
+            place.copyMemory(from: frame)
+            if let unsyncedBytes {
+                let envelope = UnsafeMutableRawBufferPointer(rebasing: place[..<FrameHeader.size])
+                FrameStamp.fill(envelope, of: frame, unsyncedBytes: unsyncedBytes + at - tail.bytes.count)
+            }
             at += frame.count
         }
         extendLifetime(frames)

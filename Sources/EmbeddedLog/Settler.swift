@@ -95,10 +95,14 @@ final class Settler: Sendable {
     }
 
     /// Frames of a shard are in their files now. Those that are not have to stay in memory.
-    func applied(_ shard: ShardFolder, _ applied: ShardFolder.Applied) {
+    ///
+    /// - Parameter limit: so many bytes of the shard are kept at most.
+    func applied(_ shard: ShardFolder, _ applied: ShardFolder.Applied, keeping limit: Int = .max) {
+        let kept = limit == .max ? .max : shard.ifLoaded { $0.recent.drop(keeping: limit) } ?? 0
+        let bytes = min(applied.bytes, kept)
         let isFull = state.withLock { state in
-            state.kept.append((shard, applied.through, applied.bytes))
-            state.keptBytes += applied.bytes
+            state.kept.append((shard, applied.through, bytes))
+            state.keptBytes += bytes
             return state.keptBytes > configuration.memoryBytes
         }
         if isFull { dropSurplus() }
@@ -231,12 +235,17 @@ final class Settler: Sendable {
         progress.raise()
     }
 
+    /// So much each of these shards keeps in memory when all of them are written at the same time: the newest frames of each, and
+    /// not all of some. What is kept keeps the memory of its group, and the older groups can go.
+    private func share(_ shards: [ShardFolder]) -> Int { configuration.memoryBytes / max(1, shards.count) }
+
     private func syncEach(_ full: Journal.Full) throws(DiskError) -> [ShardRef: TailMark] {
         let results = Mutex<(marks: [ShardRef: TailMark], failure: DiskError?)>(([:], nil))
+        let limit = share(full.shards)
         pool.run(full.shards.count) { index in
             let shard = full.shards[index]
             do throws(DiskError) {
-                let mark = try self.settle(shard)
+                let mark = try self.settle(shard, keeping: limit)
                 results.withLock { $0.marks[shard.ref] = mark }
             } catch {
                 results.withLock { $0.failure = error }
@@ -291,25 +300,29 @@ final class Settler: Sendable {
     /// file does not take them; throws when the disk has lost what a file had taken.
     private func writeOut(_ shards: [ShardFolder], _ begun: inout [Begun]) throws(DiskError) -> DiskError? {
         let next = Atomic(0)
+        let limit = share(shards)
         let results = Mutex<(begun: [Begun], refusal: DiskError?, failure: DiskError?)>(([], nil, nil))
         pool.run(min(Self.writers, shards.count)) { _ in
-            var own: [Begun] = []
+            var (own, cached): ([Begun], [ShardFolder]) = ([], [])
             do throws(DiskError) {
                 while results.withLock({ $0.refusal == nil && $0.failure == nil }) {
                     let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                     guard index < shards.count else { break }
                     let shard = shards[index]
                     do throws(DiskError) {
-                        guard let begun = try self.begin(shard) else { continue }
+                        guard let begun = try self.begin(shard, keeping: limit) else { continue }
                         own.append(begun)
                     } catch {
                         results.withLock { $0.refusal = error }
                         break
                     }
-                    try shard.files.withLock { $0.active }?.writeOut(waits: false)
-                    if own.count > Self.ahead { try self.waitForWriting(own[own.count - 1 - Self.ahead].shard) }
+                    // What went past the page cache is written.
+                    guard let file = shard.files.withLock({ $0.tail == nil ? $0.active : nil }) else { continue }
+                    try file.writeOut(waits: false)
+                    cached.append(shard)
+                    if cached.count > Self.ahead { try self.waitForWriting(cached[cached.count - 1 - Self.ahead]) }
                 }
-                for (shard, _, _) in own.suffix(Self.ahead) { try self.waitForWriting(shard) }
+                for shard in cached.suffix(Self.ahead) { try self.waitForWriting(shard) }
             } catch {
                 results.withLock { $0.failure = error }
             }
@@ -324,11 +337,11 @@ final class Settler: Sendable {
     /// A thread waits for the disk to have a file when it has begun so many others.
     private static let ahead = 8
 
-    private func begin(_ shard: ShardFolder) throws(DiskError) -> Begun? {
+    private func begin(_ shard: ShardFolder, keeping limit: Int) throws(DiskError) -> Begun? {
         do throws(DiskError) {
             return try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
-                let started = try shard.beginSettling(&files) { applied(shard, $0) }
+                let started = try shard.beginSettling(&files) { applied(shard, $0, keeping: limit) }
                 return (shard, started.mark, started.writes)
             }
         } catch {
@@ -341,11 +354,11 @@ final class Settler: Sendable {
         try shard.files.withLock { files throws(DiskError) in try shard.waitForWriting(&files) }
     }
 
-    private func settle(_ shard: ShardFolder) throws(DiskError) -> TailMark? {
+    private func settle(_ shard: ShardFolder, keeping limit: Int) throws(DiskError) -> TailMark? {
         do throws(DiskError) {
             return try shard.files.withLock { files throws(DiskError) in
                 try shard.repairIfNeeded(&files, from: journal)
-                return try shard.settle(&files) { applied(shard, $0) }
+                return try shard.settle(&files) { applied(shard, $0, keeping: limit) }
             }
         } catch {
             if shard.isGone { return nil }

@@ -22,29 +22,8 @@ extension ShardFolder {
             return (state.recent.unapplied, state.recent.unappliedBytes, state.segments, state.isRead)
         }
         guard let (frames, bytes, segments, isRead) = taken, let last = frames.last else { return }
-        let tail = files.tail
-        var rest = frames
-        while let first = rest.first {
-            guard let at = segments.index(of: first.position) else {
-                // Trimmed before it came this far.
-                rest = rest.dropFirst()
-                continue
-            }
-            let segment = segments[at]
-            let end = rest.firstIndex { $0.position >= segment.end } ?? rest.endIndex
-            let file = try open(segment, &files)
-            files.isDirty = true
-            files.writes += 1
-            let (run, start) = (rest[..<end], first.position - segment.base)
-            // Who reads it from the file now will want this soon.
-            if !isRead, run.byteCount >= passingBytes {
-                files.tail = try SegmentBlocks.write(run, to: file, of: segment, at: start, behind: tail)
-            } else {
-                file.passCache(false)
-                try Self.write(run, to: file, at: start)
-            }
-            rest = rest[end...]
-        }
+        // Consumed: whoever still has the frames when some of them go makes a copy of all.
+        try write(consume frames, into: segments, isRead: isRead, synced: nil, &files)
         _ = ifLoaded { state in
             state.recent.markApplied(through: last.position)
             state.applied = state.mark(through: last)
@@ -84,20 +63,75 @@ extension ShardFolder {
         _ files: inout Files,
         _ report: Report
     ) throws(DiskError) {
+        let isRead = ifLoaded { $0.isRead } ?? false
         try apply(&files, report)
-        for frame in frames {
-            guard let at = segments.index(of: frame.position) else { continue }
+        try write(frames[...], into: segments, isRead: isRead, synced: synced, &files)
+    }
+
+    /// Writes frames, a segment's after the other's; those that were trimmed before they came this far are left out.
+    ///
+    /// - Parameter synced: see above; nil for frames that the journal has.
+    private func write(
+        _ frames: consuming ArraySlice<RecentFrames.Entry>,
+        into segments: [Segment],
+        isRead: Bool,
+        synced: UInt64?,
+        _ files: inout Files
+    ) throws(DiskError) {
+        var rest = frames
+        while let first = rest.first {
+            guard let at = segments.index(of: first.position) else {
+                rest = rest.dropFirst()
+                continue
+            }
             let segment = segments[at]
-            let file = try open(segment, &files)
-            file.passCache(false)
-            let offset = frame.position - segment.base
-            let start = max(synced, segment.first)
+            let end = rest.firstIndex { $0.position >= segment.end } ?? rest.endIndex
+            let unsynced = synced.map { Int(first.position - max($0, segment.first)) }
+            try write(rest[..<end], into: segment, isRead: isRead, unsyncedBytes: unsynced, &files)
+            rest = rest[end...]
+        }
+    }
+
+    /// Writes frames that stand one behind the other in a segment: much at once past the page cache, unless somebody reads the
+    /// file, who will want them soon.
+    ///
+    /// - Parameter unsyncedBytes: see `SegmentBlocks.write`.
+    private func write(
+        _ run: ArraySlice<RecentFrames.Entry>,
+        into segment: Segment,
+        isRead: Bool,
+        unsyncedBytes: Int?,
+        _ files: inout Files
+    ) throws(DiskError) {
+        guard let first = run.first else { return }
+        let start = first.position - segment.base
+        let tail = files.tail
+        let file = try open(segment, &files)
+        if unsyncedBytes == nil {
+            // Nobody waits for a sync.
+            files.isDirty = true
+            files.writes += 1
+        }
+        if !isRead, run.byteCount >= passingBytes {
+            files.tail = try SegmentBlocks.write(
+                run,
+                to: file,
+                of: segment,
+                at: start,
+                behind: tail,
+                unsyncedBytes: unsyncedBytes
+            )
+            return
+        }
+        file.passCache(false)
+        guard let unsyncedBytes else { return try Self.write(run, to: file, at: start) }
+        for frame in run {
             try frame.bytes.withUnsafeBytes { bytes throws(DiskError) in
                 try Self.write(
                     bytes,
                     to: file,
-                    at: offset,
-                    unsyncedBytes: Int(frame.position - start)
+                    at: frame.position - segment.base,
+                    unsyncedBytes: unsyncedBytes + Int(frame.position - first.position)
                 )
             }
         }

@@ -7,12 +7,13 @@ import Testing
 
 @testable import EmbeddedLog
 
-@Suite("frames that are moved from the journal in whole blocks, past the page cache")
+@Suite("frames that are written in whole blocks, past the page cache")
 struct BlockTests {
     private let shard = ShardRef(stream: "s-1", index: 0)
 
-    private func open(_ folder: TemporaryFolder) throws -> EmbeddedLog {
+    private func open(_ folder: TemporaryFolder, directBytes: Int = .max) throws -> EmbeddedLog {
         var configuration = EmbeddedLog.Configuration(segmentBytes: 50_000)
+        configuration.directBytes = directBytes
         (configuration.passingBytes, configuration.applyBytes, configuration.memoryBytes) = (1, 9_000, 0)
         return try EmbeddedLog.open(
             directory: folder.path + "/log",
@@ -30,16 +31,17 @@ struct BlockTests {
 
     @Test(
         "are all there after a stop and after a kill, the zeros of last blocks are no damage, and positions go on",
-        arguments: ["stop", "kill"],
-        [true, false]
+        arguments: ["stop", "kill", "stop without tails", "kill without tails"],
+        ["moved from the journal": Int.max, "written directly": 1]
     )
-    func survive(end: String, hasTails: Bool) async throws {
+    func survive(end: String, way: (key: String, value: Int)) async throws {
+        let (isKill, hasTails) = (end.hasPrefix("kill"), !end.hasSuffix("tails"))
         let (folder, copy) = (try TemporaryFolder(), try TemporaryFolder())
         defer {
             folder.remove()
             copy.remove()
         }
-        let log = try open(folder)
+        let log = try open(folder, directBytes: way.value)
         try log.create(shard)
         let appender = try await log.openAppender(shard, expecting: nil)
         var positions: [Position] = []
@@ -50,18 +52,23 @@ struct BlockTests {
             positions += try await appender.append([next])
         }
         #expect(try await log.readAll(shard).map(\.position) == positions)
+        var patience = 5_000
+        while try folder.segments(shard).count < 3, patience > 0 {
+            try await Task.sleep(for: .milliseconds(1))
+            patience -= 1
+        }
         // What is being written there meanwhile the journal has, too.
-        if end == "kill" { try FileManager.default.copyItem(atPath: folder.path + "/log", toPath: copy.path + "/log") }
+        if isKill { try FileManager.default.copyItem(atPath: folder.path + "/log", toPath: copy.path + "/log") }
         await log.close()
 
-        let left = end == "kill" ? copy : folder
+        let left = isKill ? copy : folder
         let sizes = try left.segments(shard).map { try Data(contentsOf: $0).count }
         #expect(sizes.count > 2 && sizes.contains { $0 % Segment.block == 0 }, "nothing was written in whole blocks")
         if !hasTails { try? FileManager.default.removeItem(atPath: left.path + "/log/tails") }
         // Of a segment that the journal alone has whole the index is there already: a note.
         _ = try StoreCheck.run(directory: left.path + "/log") { if $0.kind == .damage { Issue.record("\($0)") } }
 
-        let again = try open(left)
+        let again = try open(left, directBytes: way.value)
         #expect(try await again.readAll(shard).map(\.position) == positions)
         #expect(try await again.readAll(shard).map(\.number) == Array(0..<60))
         let segments = try #require(try again.find(shard).ifLoaded { $0.segments })

@@ -33,4 +33,11 @@ static inline void millrace_prefetch(const void *_Nonnull bytes, size_t count) {
     for (uintptr_t at = first; at < (uintptr_t)bytes + count; at += LINE) __builtin_prefetch((const void *)at, 1);
 }
 
+// The same of memory that is about to be read.
+static inline void millrace_prefetch_for_reading(const void *_Nonnull bytes, size_t count) {
+    enum { LINE = 64 };
+    uintptr_t first = (uintptr_t)bytes / LINE * LINE;
+    for (uintptr_t at = first; at < (uintptr_t)bytes + count; at += LINE) __builtin_prefetch((const void *)at, 0);
+}
+
 #endif

@@ -11,15 +11,31 @@ import Testing
 struct BlockTests {
     private let shard = ShardRef(stream: "s-1", index: 0)
 
+    /// Without threads: what stands in the folder changes with appends alone.
     private func open(_ folder: TemporaryFolder, directBytes: Int = .max) throws -> EmbeddedLog {
-        var configuration = EmbeddedLog.Configuration(segmentBytes: 50_000)
-        configuration.directBytes = directBytes
-        (configuration.passingBytes, configuration.applyBytes, configuration.memoryBytes) = (1, 9_000, 0)
-        return try EmbeddedLog.open(
-            directory: folder.path + "/log",
-            configuration: configuration,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-        )
+        try EmbeddedLog.withoutThreads(POSIXDisk(), directory: folder.path + "/log") { configuration in
+            configuration.segmentBytes = 50_000
+            (configuration.directBytes, configuration.journalFileBytes) = (directBytes, 40_000)
+            (configuration.passingBytes, configuration.applyBytes, configuration.memoryBytes) = (1, 9_000, 0)
+        }
+    }
+
+    private func appender(_ log: EmbeddedLog) throws -> EmbeddedAppender {
+        let appender = Mutex<EmbeddedAppender?>(nil)
+        log.addAppender(try log.find(shard)) { opened in appender.withLock { $0 = opened } }
+        while log.thread.turn() {}
+        return try #require(appender.withLock { $0 })
+    }
+
+    /// Appends frames, each in a group of its own, and returns their positions.
+    private func append(_ frames: [AppendFrame], to log: EmbeddedLog) throws -> [Position] {
+        let appender = try appender(log)
+        let positions = Mutex<[Position]>([])
+        for frame in frames {
+            appender.append([frame]) { result in positions.withLock { $0 += (try? result.get()) ?? [] } }
+            while log.thread.turn() {}
+        }
+        return positions.withLock { $0 }
     }
 
     /// Files of the shard, but for those that a log of any kind has.
@@ -41,26 +57,17 @@ struct BlockTests {
             folder.remove()
             copy.remove()
         }
-        let log = try open(folder, directBytes: way.value)
-        try log.create(shard)
-        let appender = try await log.openAppender(shard, expecting: nil)
+        let frames = (0..<60).map { frame($0, bytes: 1_000 + 97 * $0, arrival: Int64($0)) }
         var positions: [Position] = []
-        var bytes = 0
-        for number in 0..<60 {
-            let next = frame(number, bytes: 1_000 + 97 * number, arrival: Int64(number))
-            bytes = next.bytes.count
-            positions += try await appender.append([next])
+        do {
+            let log = try open(folder, directBytes: way.value)
+            try log.create(shard)
+            positions = try append(frames, to: log)
+            #expect(positions.count == 60)
+            #expect(try await log.readAll(shard).map(\.position) == positions)
+            if isKill { try FileManager.default.copyItem(atPath: folder.path + "/log", toPath: copy.path + "/log") }
+            log.finish()
         }
-        #expect(try await log.readAll(shard).map(\.position) == positions)
-        var patience = 5_000
-        while try folder.segments(shard).count < 3, patience > 0 {
-            try await Task.sleep(for: .milliseconds(1))
-            patience -= 1
-        }
-        // What is being written there meanwhile the journal has, too.
-        if isKill { try FileManager.default.copyItem(atPath: folder.path + "/log", toPath: copy.path + "/log") }
-        await log.close()
-
         let left = isKill ? copy : folder
         let sizes = try left.segments(shard).map { try Data(contentsOf: $0).count }
         #expect(sizes.count > 2 && sizes.contains { $0 % Segment.block == 0 }, "nothing was written in whole blocks")
@@ -68,18 +75,20 @@ struct BlockTests {
         // Of a segment that the journal alone has whole the index is there already: a note.
         _ = try StoreCheck.run(directory: left.path + "/log") { if $0.kind == .damage { Issue.record("\($0)") } }
 
-        let again = try open(left, directBytes: way.value)
-        #expect(try await again.readAll(shard).map(\.position) == positions)
-        #expect(try await again.readAll(shard).map(\.number) == Array(0..<60))
-        let segments = try #require(try again.find(shard).ifLoaded { $0.segments })
-        #expect(zip(segments, segments.dropFirst()).allSatisfy { $0.end == $1.base })
-        #expect(try left.segments(shard).count >= sizes.count && leftovers(left) == [])
-        let next = try await again.openAppender(shard, expecting: nil).append([frame(60, arrival: 60)])
-        // Behind the last frame, or at the beginning of a segment that begins there.
-        let tail = positions[59].rawValue + UInt64(bytes)
-        #expect(next[0].rawValue == tail || next[0].rawValue == tail + Segment.header)
-        #expect(try await again.readAll(shard).map(\.number) == Array(0...60))
-        await again.close()
+        do {
+            let again = try open(left, directBytes: way.value)
+            #expect(try await again.readAll(shard).map(\.position) == positions)
+            #expect(try await again.readAll(shard).map(\.number) == Array(0..<60))
+            let segments = try #require(try again.find(shard).ifLoaded { $0.segments })
+            #expect(zip(segments, segments.dropFirst()).allSatisfy { $0.end == $1.base })
+            #expect(try left.segments(shard).count >= sizes.count && leftovers(left) == [])
+            let next = try append([frame(60, arrival: 60)], to: again)
+            // Behind the last frame, or at the beginning of a segment that begins there.
+            let tail = positions[59].rawValue + UInt64(frames[59].bytes.count)
+            #expect(next[0].rawValue == tail || next[0].rawValue == tail + Segment.header)
+            #expect(try await again.readAll(shard).map(\.number) == Array(0...60))
+            again.finish()
+        }
         _ = try StoreCheck.run(directory: left.path + "/log") { Issue.record("\($0)") }
     }
 
@@ -87,11 +96,12 @@ struct BlockTests {
     func torn() async throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
-        let log = try open(folder)
-        try log.create(shard)
-        let appender = try await log.openAppender(shard, expecting: nil)
-        for number in 0..<12 { _ = try await appender.append([frame(10 + number, bytes: 1_000)]) }
-        await log.close()
+        do {
+            let log = try open(folder)
+            try log.create(shard)
+            _ = try append((10..<22).map { frame($0, bytes: 1_000) }, to: log)
+            log.finish()
+        }
         let segment = try #require(try folder.segments(shard).last)
         let whole = try Data(contentsOf: segment)
         #expect(whole.count % Segment.block == 0)
@@ -124,10 +134,7 @@ struct BlockTests {
             (configuration.passingBytes, configuration.applyBytes, configuration.memoryBytes) = (1, 1, 0)
         }
         try log.create(shard)
-        let folder = try log.find(shard)
-        let appender = Mutex<EmbeddedAppender?>(nil)
-        log.addAppender(folder) { opened in appender.withLock { $0 = opened } }
-        while log.thread.turn() {}
+        let appender = try appender(log)
         let ways = Mutex<[String]>([])
         watched.callback.withLock { callback in
             callback = { call in
@@ -137,17 +144,16 @@ struct BlockTests {
             }
         }
         /// How an append's frame came to its file.
-        func way(_ number: Int) throws -> String? {
-            let opened = try #require(appender.withLock { $0 })
-            opened.append([frame(number)]) { _ in }
+        func way(_ number: Int) -> String? {
+            appender.append([frame(number)]) { _ in }
             while log.thread.turn() {}
             return ways.withLock { $0.last }
         }
-        #expect(try way(0) == "pass")
-        #expect(try way(1) == "pass")
+        #expect(way(0) == "pass")
+        #expect(way(1) == "pass")
         #expect(try log.read(shard, from: .start, maxBytes: 1_000).frames.count == 2)
-        #expect(try way(2) == "cache")
-        #expect(try way(3) == "pass")
+        #expect(way(2) == "cache")
+        #expect(way(3) == "pass")
         #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3])
         log.finish()
     }

@@ -56,13 +56,14 @@ extension EmbeddedLog {
     /// A log without threads of its own.
     static func withoutThreads(
         _ disk: any Disk,
+        directory: String = "/log",
         _ change: (inout EmbeddedLog.Configuration) -> Void
     ) throws -> EmbeddedLog {
         var configuration = EmbeddedLog.Configuration()
         configuration.syncThreads = 0
         change(&configuration)
         return try EmbeddedLog.open(
-            directory: "/log",
+            directory: directory,
             disk: disk,
             configuration: configuration,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }

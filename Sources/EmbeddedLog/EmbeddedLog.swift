@@ -37,12 +37,12 @@ public final class EmbeddedLog: ShardLog {
         /// What is moved of a shard from the journal at once goes past the page cache when it is so much, unless somebody reads
         /// the shard from its file meanwhile: 32 KiB.
         public var passingBytes = 32 << 10
-        /// A journal file is full when it is so large: 128 MiB. Of 1,000 active shards each has some 128 KiB then, which cost half
-        /// of what twice 64 KiB do.
-        public var journalFileBytes: UInt64 = 128 << 20
+        /// A journal file is full when it is so large: 96 MiB. The larger, the more each of many shards has in it, to be written at
+        /// once; two of them stand in memory at most, and are read when a killed process is started again.
+        public var journalFileBytes: UInt64 = 96 << 20
         /// With less free than this on the disk nothing goes through the journal: what is acknowledged must not need more
-        /// room later. 256 MiB, two journal files.
-        public var tightBytes: UInt64 = 256 << 20
+        /// room later. 192 MiB, two journal files.
+        public var tightBytes: UInt64 = 192 << 20
         /// All segments together take no more than this, about: appends are refused until retention, or a deletion, has made
         /// room, for nothing is let go of before its time. nil: what the disk has.
         public var storeBytes: UInt64?
@@ -94,7 +94,13 @@ public final class EmbeddedLog: ShardLog {
         guard try lock.lock() else {
             throw InUse(description: "\(directory) is in use by another process: stop that one, or use another folder")
         }
-        let replay = try JournalReplay(directory: directory, disk: disk, logger: logger).run()
+        let replay = try JournalReplay(
+            directory: directory,
+            disk: disk,
+            syncAllShards: configuration.syncAllShards,
+            passingBytes: configuration.passingBytes,
+            logger: logger
+        ).run()
         let journal = Journal(
             directory: directory,
             disk: disk,

@@ -8,6 +8,11 @@ import ShardLog
 struct JournalReplay {
     let directory: String
     let disk: any Disk
+    /// From so many shards on they are synced with one sync of the whole file system: one for each took 5 ms.
+    let syncAllShards: Int
+    /// So much at once goes past the page cache: where the cache has nothing of a segment, it would read what stands around each
+    /// entry, a block at a time.
+    let passingBytes: Int
     let logger: Logger
 
     /// One shard that the journal has something of.
@@ -17,7 +22,20 @@ struct JournalReplay {
         var bases: [UInt64]
         var files: [UInt64: any DiskFile] = [:]
         var mark: TailMark
+        /// What is to be written, of one file of the journal.
+        var run: Run?
     }
+
+    /// Frames that stand one behind the other, in a journal file's bytes and in a segment.
+    private struct Run {
+        var base: UInt64
+        var start: UInt64
+        var end: UInt64
+        var pieces: [Range<Int>]
+    }
+
+    /// A run is written when it is so large.
+    private static let runBytes: UInt64 = 1 << 20
 
     struct Result {
         /// What is synced then.
@@ -47,16 +65,22 @@ struct JournalReplay {
             )
         }
         isClean = false
-
+        // Opened before anything is written: through it errors of all that follows are told.
+        let anyFile = try disk.open(directory + "/lock", .read)
         var targets: [ShardRef: Target] = [:]
         try Journal.forEachFile(directory, generations, on: disk) { content throws(DiskError) in
             for group in content.groups {
                 for entry in group.entries { try replay(entry, content.bytes, marks, &targets) }
             }
+            for index in targets.values.indices { try write(content.bytes, &targets.values[index]) }
         }
+        let isMany = targets.count >= syncAllShards
+        if isMany { try anyFile.syncAll() }
         for (ref, target) in targets {
-            for file in target.files.values { try file.sync() }
-            try disk.syncFolder(target.path)
+            if !isMany {
+                for file in target.files.values { try file.sync() }
+                try disk.syncFolder(target.path)
+            }
             marks[ref] = target.mark.merged(with: marks[ref])
         }
         try writeMarks(marks)
@@ -103,7 +127,8 @@ struct JournalReplay {
                 mark: marks[entry.shard] ?? TailMark(base: 0, size: 0, first: 0, last: nil)
             )
         }
-        guard var target = targets[entry.shard] else { return }
+        // Out of the dictionary: a second reference would have its run copied for each entry.
+        guard var target = targets.removeValue(forKey: entry.shard) else { return }
         defer { targets[entry.shard] = target }
         guard let base = entry.base else {
             target.mark.first = max(target.mark.first, entry.position)
@@ -112,13 +137,14 @@ struct JournalReplay {
         let end = entry.position + UInt64(entry.frames.count)
         // Its segment was trimmed. The last one stays, so that the tail is known.
         if !target.bases.contains(base), end <= target.mark.first, base < target.bases.last ?? 0 { return }
-        let file = try open(base, &target)
-        try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
-            try file.write(
-                UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[entry.frames])),
-                at: entry.position - base
-            )
+        if let run = target.run,
+            run.base != base || run.end != entry.position || run.end - run.start >= Self.runBytes
+        {
+            try write(bytes, &target)
         }
+        if target.run == nil { target.run = Run(base: base, start: entry.position, end: entry.position, pieces: []) }
+        target.run?.pieces.append(entry.frames)
+        target.run?.end = end
         let mark = TailMark(
             base: base,
             size: end - base,
@@ -126,6 +152,29 @@ struct JournalReplay {
             last: Self.last(bytes, entry) ?? target.mark.last
         )
         target.mark = mark.merged(with: target.mark)
+    }
+
+    /// Writes the run that a shard has.
+    private func write(_ bytes: [UInt8], _ target: inout Target) throws(DiskError) {
+        guard let run = target.run else { return }
+        target.run = nil
+        let file = try open(run.base, &target)
+        try bytes.withUnsafeBufferPointer { bytes throws(DiskError) in
+            let pieces = run.pieces.map { UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[$0])) }
+            if run.end - run.start >= UInt64(passingBytes) {
+                return try SegmentBlocks.replace(pieces, of: file, at: run.start - run.base)
+            }
+            file.passCache(false)
+            var failure: DiskError?
+            pieces.withUnsafeBufferPointer { pieces in
+                do throws(DiskError) {
+                    try file.write(pieces, at: run.start - run.base)
+                } catch {
+                    failure = error
+                }
+            }
+            if let failure { throw failure }
+        }
     }
 
     private func open(_ base: UInt64, _ target: inout Target) throws(DiskError) -> any DiskFile {

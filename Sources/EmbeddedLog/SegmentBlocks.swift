@@ -97,6 +97,32 @@ enum SegmentBlocks {
         return Tail(base: tail.base, offset: tail.offset + UInt64(last), bytes: [UInt8](memory.bytes[last..<count]))
     }
 
+    /// Writes bytes that may stand there already, with others before and behind them: those of the first and the last block are
+    /// read, and written as they are.
+    static func replace(
+        _ pieces: [UnsafeRawBufferPointer],
+        of file: any DiskFile,
+        at start: UInt64
+    ) throws(DiskError) {
+        let block = UInt64(Segment.block)
+        let count = pieces.reduce(0) { $0 + $1.count }
+        let first = start / block * block
+        let (head, end) = (Int(start - first), Int((start + UInt64(count) + block - 1) / block * block - first))
+        let memory = FrameMemory(count: end, alignment: Segment.block)
+        memory.bytes.initializeMemory(as: UInt8.self, repeating: 0)
+        file.passCache(false)
+        _ = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<head]), at: first)
+        var at = head
+        for piece in pieces {
+            UnsafeMutableRawBufferPointer(rebasing: memory.bytes[at...]).copyMemory(from: piece)
+            at += piece.count
+        }
+        _ = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[at...]), at: first + UInt64(at))
+        file.passCache(true)
+        try file.write(UnsafeRawBufferPointer(memory.bytes), at: first)
+        extendLifetime(memory)
+    }
+
     /// The block that an offset lies in, up to there.
     private static func read(
         _ file: any DiskFile,

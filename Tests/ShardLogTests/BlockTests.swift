@@ -20,9 +20,9 @@ struct BlockTests {
         }
     }
 
-    private func appender(_ log: EmbeddedLog) throws -> EmbeddedAppender {
+    private func appender(_ log: EmbeddedLog, _ shard: ShardRef? = nil) throws -> EmbeddedAppender {
         let appender = Mutex<EmbeddedAppender?>(nil)
-        log.addAppender(try log.find(shard)) { opened in appender.withLock { $0 = opened } }
+        log.addAppender(try log.find(shard ?? self.shard)) { opened in appender.withLock { $0 = opened } }
         while log.thread.turn() {}
         return try #require(appender.withLock { $0 })
     }
@@ -156,5 +156,49 @@ struct BlockTests {
         #expect(way(3) == "pass")
         #expect(try await log.readAll(shard).map(\.number) == [0, 1, 2, 3])
         log.finish()
+    }
+
+    @Test(
+        "of a killed process's journal each shard gets its own in one write, what stands around it stays, and one sync does"
+    )
+    func replay() async throws {
+        let disk = SimulatedDisk(seed: 1)
+        let shards = (0..<100).map { ShardRef(stream: "s-1", index: UInt32($0)) }
+        let change: (inout EmbeddedLog.Configuration) -> Void = { configuration in
+            (configuration.passingBytes, configuration.applyBytes) = (1, .max / 128)
+        }
+        do {
+            let log = try EmbeddedLog.withoutThreads(disk, change)
+            for shard in shards { try log.create(shard) }
+            let appenders = try shards.map { try appender(log, $0) }
+            for number in 0..<20 {
+                for appender in appenders { appender.append([frame(number, bytes: 500)]) { _ in } }
+                while log.thread.turn() {}
+                // The first half is in the segments already, and is written there again.
+                if number == 9 { for shard in shards { try apply(try log.find(shard)) } }
+            }
+        }
+        disk.kill()
+        let watched = WatchedDisk(disk)
+        let calls = Mutex<[String: Int]>([:])
+        watched.callback.withLock { callback in
+            callback = { call in
+                guard call.hasSuffix(Segment.suffix) else { return }
+                calls.withLock { $0[String(call.prefix { $0 != " " }), default: 0] += 1 }
+            }
+        }
+        let log = try EmbeddedLog.withoutThreads(watched, change)
+        // Its header and its frames.
+        #expect(calls.withLock { $0["write"] } == 2 * shards.count)
+        #expect(calls.withLock { $0["sync"] } == nil)
+        watched.callback.withLock { $0 = nil }
+        for shard in shards { #expect(try await log.readAll(shard).map(\.number) == Array(0..<20)) }
+        disk.crash()
+        let again = try EmbeddedLog.withoutThreads(disk, change)
+        for shard in shards { #expect(try await again.readAll(shard).map(\.number) == Array(0..<20)) }
+    }
+
+    private func apply(_ folder: ShardFolder) throws {
+        try folder.files.withLock { files throws(DiskError) in try folder.apply(&files) { _ in } }
     }
 }

@@ -3,8 +3,8 @@ import Logging
 import RecordBatch
 import ShardLog
 
-/// Puts into the segments what a crash left in the journal, and removes the journal. What is there twice is written twice: the
-/// same bytes in the same place.
+/// Puts into the segments what a crash left in the journal, and removes the journal. What is there, and not known to be synced
+/// there, is written twice: the same bytes in the same place.
 struct JournalReplay {
     let directory: String
     let disk: any Disk
@@ -116,6 +116,9 @@ struct JournalReplay {
         _ marks: [ShardRef: TailMark],
         _ targets: inout [ShardRef: Target]
     ) throws(DiskError) {
+        let end = entry.position + UInt64(entry.frames.count)
+        // A file that is let go of, and not used again, has nothing else.
+        if let base = entry.base, let synced = marks[entry.shard], synced.covers(end, in: base) { return }
         if targets[entry.shard] == nil {
             let path = "\(directory)/\(entry.shard.stream)/\(entry.shard.index)"
             // Deleted meanwhile.
@@ -134,7 +137,6 @@ struct JournalReplay {
             target.mark.first = max(target.mark.first, entry.position)
             return
         }
-        let end = entry.position + UInt64(entry.frames.count)
         // Its segment was trimmed. The last one stays, so that the tail is known.
         if !target.bases.contains(base), end <= target.mark.first, base < target.bases.last ?? 0 { return }
         if let run = target.run,

@@ -20,6 +20,9 @@ struct TailMark: Sendable, Equatable {
         mark.first = max(first, other.first)
         return mark
     }
+
+    /// Whether all before a position of a segment is synced. A segment is, before there is a next one.
+    func covers(_ end: UInt64, in base: UInt64) -> Bool { self.base > base || self.base == base && base + size >= end }
 }
 
 /// The marks of all shards, written now and then and at the end. Only `first` is nowhere else to be found, and the journal has

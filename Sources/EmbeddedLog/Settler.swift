@@ -100,6 +100,8 @@ final class Settler: Sendable {
     func applied(_ shard: ShardFolder, _ applied: ShardFolder.Applied, keeping limit: Int = .max) {
         let kept = limit == .max ? .max : shard.ifLoaded { $0.recent.drop(keeping: limit) } ?? 0
         let bytes = min(applied.bytes, kept)
+        // What is gone needs no place in the list, which nobody would shorten then.
+        if bytes == 0 { return }
         let isFull = state.withLock { state in
             state.kept.append((shard, applied.through, bytes))
             state.keptBytes += bytes
@@ -107,6 +109,9 @@ final class Settler: Sendable {
         }
         if isFull { dropSurplus() }
     }
+
+    /// Entries of the list of what may leave memory.
+    var keptEntries: Int { state.withLock { $0.kept.count - $0.keptHead } }
 
     /// Lets go of the oldest frames beyond what memory may hold.
     private func dropSurplus() {

@@ -183,7 +183,7 @@ extension ShardFolder {
         let found = ifLoaded { ($0.segments.last, $0.newestFile, $0.recent.unapplied.first?.position) }
         guard let (last, newest, unapplied) = found else { return }
         if files.isDirty { try sync(&files) }
-        files.active = nil
+        (files.active, files.tail) = (nil, nil)
         // The newest first: a crash that undoes some of it leaves no gap.
         for name in try disk.list(path).reversed() {
             guard let base = Segment.base(ofName: name), last.map({ base > $0.base }) ?? true else { continue }

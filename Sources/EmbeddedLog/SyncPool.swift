@@ -13,6 +13,8 @@ final class SyncPool: Sendable {
 
     private struct State {
         var work: [Work] = []
+        /// Threads that are at a job, or look for one.
+        var busy: Set<Int> = []
         var isStopping = false
     }
 
@@ -22,7 +24,9 @@ final class SyncPool: Sendable {
     /// - Parameter threads: besides the caller's; 0 does everything in order.
     init(threads: Int) {
         wakes = (0..<threads).map { _ in Signal() }
-        for wake in wakes { LogThread.start { [weak self, wake] in Self.serve(wake) { self } } }
+        for (thread, wake) in wakes.enumerated() {
+            LogThread.start { [weak self, wake] in Self.serve(thread, wake) { self } }
+        }
     }
 
     /// Ends the threads.
@@ -31,11 +35,11 @@ final class SyncPool: Sendable {
         for wake in wakes { wake.raise() }
     }
 
-    private static func serve(_ wake: Signal, _ pool: () -> SyncPool?) {
+    private static func serve(_ thread: Int, _ wake: Signal, _ pool: () -> SyncPool?) {
         while true {
             wake.wait()
             guard let pool = pool(), !pool.state.withLock({ $0.isStopping }) else { return }
-            while pool.runOne() {}
+            while pool.runOne(on: thread) {}
         }
     }
 
@@ -46,8 +50,14 @@ final class SyncPool: Sendable {
             return
         }
         let finished = Signal()
-        state.withLock { $0.work.append(Work(body: body, count: count, finished: finished)) }
-        for wake in wakes.prefix(count - 1) { wake.raise() }
+        let asked = state.withLock { state in
+            state.work.append(Work(body: body, count: count, finished: finished))
+            // A settling keeps its thread for long: those that have nothing to do come first.
+            let idle = wakes.indices.filter { !state.busy.contains($0) }.prefix(count - 1)
+            state.busy.formUnion(idle)
+            return Array(idle)
+        }
+        for thread in asked { wakes[thread].raise() }
         // Its own only: another's may take as long as a sync of the whole file system, and a commit waits for no settling.
         while runOne(of: finished) {}
         finished.wait()
@@ -55,10 +65,13 @@ final class SyncPool: Sendable {
     }
 
     /// Runs one job, of the given work or of any; false when none is left.
-    private func runOne(of own: Signal? = nil) -> Bool {
+    private func runOne(of own: Signal? = nil, on thread: Int? = nil) -> Bool {
         let job = state.withLock { state -> (Work, Int)? in
             let isOpen = { (work: Work) in work.next < work.count && (own == nil || work.finished === own) }
-            guard let at = state.work.firstIndex(where: isOpen) else { return nil }
+            guard let at = state.work.firstIndex(where: isOpen) else {
+                if let thread { state.busy.remove(thread) }
+                return nil
+            }
             state.work[at].next += 1
             return (state.work[at], state.work[at].next - 1)
         }

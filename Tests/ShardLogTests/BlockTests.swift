@@ -199,6 +199,18 @@ struct BlockTests {
         for shard in shards { #expect(try await again.readAll(shard).map(\.number) == Array(0..<20)) }
     }
 
+    @Test("leave no trace in memory where a shard's share of it holds none of them")
+    func noShare() throws {
+        let log = try EmbeddedLog.withoutThreads(SimulatedDisk(seed: 1)) { $0.memoryBytes = 10 }
+        try log.create(shard)
+        for number in 0..<5 {
+            _ = try append([frame(number)], to: log)
+            log.finish()
+        }
+        #expect(log.settler.keptEntries == 0)
+        #expect(try log.find(shard).ifLoaded { $0.recent.first == nil } == true)
+    }
+
     private func apply(_ folder: ShardFolder) throws {
         try folder.files.withLock { files throws(DiskError) in try folder.apply(&files) { _ in } }
     }

@@ -269,6 +269,41 @@ struct StoreTests {
         release.raise()
     }
 
+    @Test("a caller of the pool gets a thread that is idle, whoever keeps the others")
+    func poolThreads() async throws {
+        let pool = SyncPool(threads: 3)
+        defer { pool.stop() }
+        let release = Signal()
+        let slow = Mutex(0)
+        LogThread.start {
+            pool.run(2) { _ in
+                slow.withLock { $0 += 1 }
+                release.wait()
+                release.raise()
+            }
+        }
+        while slow.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        // Each of two jobs waits until the other has begun.
+        let met = Mutex(0)
+        await withCheckedContinuation { continuation in
+            LogThread.start {
+                pool.run(2) { _ in
+                    met.withLock { $0 += 1 }
+                    let pause = Signal()
+                    var patience = 2_000
+                    while met.withLock({ $0 }) < 2, patience > 0 {
+                        pause.wait(atMost: .milliseconds(1))
+                        patience -= 1
+                    }
+                    if patience == 0 { met.withLock { $0 = -10 } }
+                }
+                continuation.resume()
+            }
+        }
+        #expect(met.withLock { $0 } == 2)
+        release.raise()
+    }
+
     @Test("frames of many shards are read from memory, from the journal's segments, and after a kill from the journal")
     func journal() async throws {
         let folder = try TemporaryFolder()

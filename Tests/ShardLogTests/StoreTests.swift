@@ -240,23 +240,30 @@ struct StoreTests {
         #expect(content.groups.flatMap(\.entries).map(\.position) == [1, 2])
     }
 
+    /// Somebody's jobs on a pool, which last until they are released.
+    private final class SlowWork: Sendable {
+        let begun = Mutex(0)
+        let release = Signal()
+
+        /// Returns when so many of them run.
+        init(_ pool: SyncPool, jobs: Int, running: Int) async throws {
+            LogThread.start { [self] in
+                pool.run(jobs) { _ in
+                    self.begun.withLock { $0 += 1 }
+                    self.release.wait()
+                    self.release.raise()
+                }
+            }
+            while begun.withLock({ $0 }) < running { try await Task.sleep(for: .milliseconds(1)) }
+        }
+    }
+
     @Test("a caller of the pool does its own work only: it never waits for another's slow job")
     func poolOwners() async throws {
         let pool = SyncPool(threads: 1)
         defer { pool.stop() }
-        let (begun, release) = (Signal(), Signal())
-        let slow = Mutex(0)
-        LogThread.start {
-            // Three jobs: one for its caller, one for the pool's thread, and one that nobody is free for.
-            pool.run(3) { _ in
-                slow.withLock { $0 += 1 }
-                begun.raise()
-                release.wait()
-                release.raise()
-            }
-        }
-        begun.wait()
-        while slow.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        // One for its caller, one for the pool's thread, and one that nobody is free for.
+        let slow = try await SlowWork(pool, jobs: 3, running: 2)
         let done = Mutex(0)
         await withCheckedContinuation { continuation in
             LogThread.start {
@@ -265,24 +272,15 @@ struct StoreTests {
             }
         }
         #expect(done.withLock { $0 } == 2)
-        #expect(slow.withLock { $0 } == 2)
-        release.raise()
+        #expect(slow.begun.withLock { $0 } == 2)
+        slow.release.raise()
     }
 
     @Test("a caller of the pool gets a thread that is idle, whoever keeps the others")
     func poolThreads() async throws {
         let pool = SyncPool(threads: 3)
         defer { pool.stop() }
-        let release = Signal()
-        let slow = Mutex(0)
-        LogThread.start {
-            pool.run(2) { _ in
-                slow.withLock { $0 += 1 }
-                release.wait()
-                release.raise()
-            }
-        }
-        while slow.withLock({ $0 }) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        let slow = try await SlowWork(pool, jobs: 2, running: 2)
         // Each of two jobs waits until the other has begun.
         let met = Mutex(0)
         await withCheckedContinuation { continuation in
@@ -301,7 +299,7 @@ struct StoreTests {
             }
         }
         #expect(met.withLock { $0 } == 2)
-        release.raise()
+        slow.release.raise()
     }
 
     @Test("frames of many shards are read from memory, from the journal's segments, and after a kill from the journal")
